@@ -1,0 +1,53 @@
+# `make book` and `make test` need nothing but Python 3.11 or later: each makes .venv and installs the pins first.
+#
+#   PYTHON       the interpreter that .venv is made from          make test PYTHON=python3.12
+#   TORCH_INDEX  a package index of CPU-only torch builds         make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
+#   JOBS         processes of the tests and of the book           make test JOBS=4
+#   VENV         where the environment lives                      make book VENV=~/envs/pruneproxy
+
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+TORCH_INDEX ?=
+
+RUN := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+# One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help book test bench lint format clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make book    run every notebook on the committed records and build _build/html"
+	@echo "make test    run the test suite"
+	@echo "make bench   measure training throughput"
+	@echo "make lint    check style; make format rewrites"
+	@echo "make clean   remove _build and caches (keeps $(VENV))"
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, found %d.%d: use make PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --constraint constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --editable ".[book,dev,dask]"
+	@touch $@
+
+book: $(STAMP)
+	$(RUN) -m pruneproxy.book --workers $(JOBS)
+
+test: $(STAMP)
+	$(RUN) -m pytest -n $(JOBS) --dist loadscope
+
+bench: $(STAMP)
+	$(RUN) -m pruneproxy.bench
+
+lint: $(STAMP)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(STAMP)
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+clean:
+	rm -rf _build build .pytest_cache .ruff_cache *.egg-info
+	find pruneproxy tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

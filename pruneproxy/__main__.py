@@ -1,0 +1,149 @@
+"""The command line: `pruneproxy` or `python -m pruneproxy`. The only module that prints."""
+
+import argparse
+import json
+import sys
+
+from pruneproxy import __version__
+from pruneproxy.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 done, 2 bad input, 3 stopped with work left, 130 interrupted."""
+    try:
+        options = _parser().parse_args(arguments)
+        return options.command(options) or 0
+    except UserError as error:
+        print(f"pruneproxy: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("pruneproxy: interrupted; every finished run is kept, the same command goes on", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pruneproxy", description="Tune on a pruned network: five papers under one harness.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add_run(commands)
+    _add_status(commands)
+    _add_pack(commands)
+    _add_claims(commands)
+    _add_data(commands)
+    _add_models(commands)
+    return parser
+
+
+def _command(commands, name, function, text):
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _recipe_options(parser, *, scale=None):
+    parser.add_argument("recipe", metavar="RECIPE", help="hp_space, ...")
+    parser.add_argument("--scale", default=scale, required=scale is None, help="smoke, lab, gpu or paper")
+    parser.add_argument("--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable")
+    _records_option(parser)
+
+
+def _records_option(parser):
+    parser.add_argument("--records", metavar="FOLDER", help="where records are kept (default: notebooks/records/RECIPE)")
+
+
+def _add_run(commands):
+    parser = _command(commands, "run", _run, "run what a recipe lacks at a scale; a second call does the rest")
+    _recipe_options(parser)
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (default 1)")
+    parser.add_argument("--budget", metavar="9m", help="stop cleanly after this time: 90s, 9m, 2h")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler instead")
+
+
+def _run(options):
+    from pruneproxy import commands
+    return commands.run(options, _say)
+
+
+def _add_status(commands):
+    parser = _command(commands, "status", _status, "runs done and missing per recipe and scale, and the time they will take")
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
+    parser.add_argument("--scale", help="only this scale")
+    parser.add_argument("--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable")
+    _records_option(parser)
+
+
+def _status(options):
+    from pruneproxy import commands
+    for line in commands.status(options):
+        print(line)
+
+
+def _add_pack(commands):
+    parser = _command(commands, "pack", _pack, "merge the parts of a folder of records into one file")
+    parser.add_argument("recipe", metavar="RECIPE")
+    _records_option(parser)
+
+
+def _pack(options):
+    from pruneproxy import commands
+    print(commands.pack(options))
+
+
+def _add_claims(commands):
+    parser = _command(commands, "claims", _claims, "every published claim with its verdict, effect and interval")
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
+    parser.add_argument("--scale", help="the scale to judge (default: the largest with records)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    _records_option(parser)
+
+
+def _claims(options):
+    from pruneproxy import commands
+    verdicts = commands.claims(options)
+    if options.json:
+        print(json.dumps(verdicts, indent=1))
+    else:
+        print(commands.claims_table(verdicts))
+
+
+def _add_data(commands):
+    parser = commands.add_parser("data", help="list, get, import or check data sets", description="Data sets.")
+    actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
+    for name, text in (("list", "all data sets and where they stand"), ("get", "download one, with checksums"),
+                       ("import", "take a local copy"), ("check", "compare the files with their checksums")):
+        action = _command(actions, name, _data, text)
+        action.set_defaults(action=name)
+        if name != "list":
+            action.add_argument("name", metavar="NAME")
+        if name == "import":
+            action.add_argument("path", metavar="PATH")
+        action.add_argument("--root", metavar="FOLDER", help="where data are kept (default: $PRUNEPROXY_DATA or the user's cache)")
+
+
+def _data(options):
+    from pruneproxy import commands
+    for line in commands.data_command(options):
+        print(line)
+
+
+def _add_models(commands):
+    _command(commands, "models", _models, "all networks with their parameters and multiplications")
+
+
+def _models(options):
+    from pruneproxy import commands
+    print(commands.models_table())
+
+
+def _say(line: str):
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

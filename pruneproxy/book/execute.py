@@ -1,0 +1,84 @@
+"""Notebooks run by papermill, several at once, each into a file of its own; the source notebooks are not changed."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import papermill
+
+from pruneproxy.errors import UserError
+
+INJECTED = "injected-parameters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One notebook to run: `source` with `parameters`, into `output`; a cell may take `timeout` seconds."""
+
+    source: Path
+    output: Path
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    timeout: int = 600
+
+
+def parameter_names(notebook: Path) -> tuple[str, ...]:
+    """The names that a notebook's cell tagged `parameters` defines; papermill itself ignores unknown names."""
+    return tuple(papermill.inspect_notebook(str(notebook)))
+
+
+def check_parameters(notebook: Path, names: Iterable[str]) -> None:
+    """Raises unless the notebook has every one of these parameters."""
+    valid = parameter_names(notebook)
+    unknown = [name for name in names if name not in valid]
+    if unknown:
+        raise UserError(f"{notebook.name} has no parameter {unknown[0]!r}: expected one of {', '.join(sorted(valid))}")
+
+
+def run(job: Job) -> float:
+    """Seconds that the notebook took; an error in a cell is a UserError, and the partial notebook is kept."""
+    check_parameters(job.source, job.parameters)
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            str(job.source),
+            str(job.output),
+            parameters=dict(job.parameters),
+            cwd=str(job.source.parent),
+            execution_timeout=job.timeout,
+            progress_bar=False,
+            # A kernel that is told to stop while it stops logs an error that is none.
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+        )
+    except papermill.PapermillExecutionError as error:
+        raise UserError(
+            f"{job.source.name} stopped in cell {error.cell_index}: {error.ename}: {error.evalue}; see {job.output}"
+        ) from None
+    hide_injected_parameters(job.output)
+    return time.perf_counter() - start
+
+
+def run_all(jobs: Iterable[Job], *, workers: int = 2, report: Callable[[Job, float], None] | None = None) -> None:
+    """Runs the jobs in `workers` processes of one thread each; `report` is called with each job and its seconds."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures = {pool.submit(run, job): job for job in jobs}
+        for future in as_completed(futures):
+            seconds = future.result()
+            if report:
+                report(futures[future], seconds)
+
+
+def hide_injected_parameters(notebook: Path) -> None:
+    """Leaves papermill's cell of parameters, which holds paths of this machine, out of the page."""
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
+        tags = cell.metadata.get("tags", [])
+        if INJECTED in tags and "remove-cell" not in tags:
+            cell.metadata["tags"] = [*tags, "remove-cell"]
+    nbformat.write(content, notebook)

@@ -1,0 +1,61 @@
+"""The whole book, step by step: stage the pages, run the notebooks, write what the records say, build the HTML."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pruneproxy.book import contents, evidence, execute, html, pages
+from pruneproxy.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookConfig:
+    """`root`: the repository; `output`: where `_build` is made; `scale`: None is the largest complete one of each recipe;
+    `parameters`: given to every notebook; `workers`: processes."""
+
+    root: Path = Path(".")
+    output: Path = Path(".")
+    scale: str | None = None
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    workers: int = 2
+
+    def __post_init__(self):
+        if self.workers < 1:
+            raise UserError(f"workers must be at least 1, got {self.workers}")
+
+
+def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) -> Path:
+    """Builds the book and returns the folder of its HTML; `report` gets one line per step."""
+    todo = contents.notebooks(config.root)
+    found = evidence.read(config.root / evidence.RECORDS)
+    source = html.stage(config.root, config.output)
+    jobs = [job(notebook, config, found.scales, source) for notebook in todo]
+    execute.run_all(
+        jobs, workers=config.workers, report=lambda job, seconds: report(f"{seconds:5.1f} s  {job.source.name}")
+    )
+    write_generated(source / "book", found)
+    report("building the HTML")
+    return html.build(config.output)
+
+
+def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: Path) -> execute.Job:
+    """How one notebook is run: on its part's committed records at the scale that is shown, training nothing."""
+    stem = contents.stem(notebook)
+    usual = {"records": str((config.root / evidence.RECORDS / stem).resolve()), "missing": "skip"}
+    usual |= {"scale": config.scale or scales[stem]} if config.scale or stem in scales else {}
+    known = execute.parameter_names(notebook)
+    chosen = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
+    return execute.Job(source=notebook, output=source / notebook.relative_to(config.root), parameters=chosen)
+
+
+def write_generated(folder: Path, found: evidence.Evidence) -> None:
+    """Fills the staged pages with the claims, the ledger and the list of modules."""
+    html.fill(folder / "intro.md", {"claims": pages.claims_table(found.claims, found.verdicts)})
+    html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
+    html.fill(folder / "api.md", {"api": pages.api_reference()})
+
+
+def write_readme(root: Path) -> None:
+    """Fills the README's summary of claims from the committed records."""
+    found = evidence.read(root / evidence.RECORDS)
+    html.fill(root / "README.md", {"claims": pages.claims_summary(found.claims, found.verdicts)})

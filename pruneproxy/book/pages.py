@@ -1,0 +1,76 @@
+"""The parts of pages and of the README that are written from records and from the package itself, as Markdown."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from pruneproxy.book.layers import LAYERS, layer, modules
+from pruneproxy.claims import STATUSES, Claim, Verdict
+from pruneproxy.ledger import Row
+
+
+def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
+    """One line per claim, with its verdict, effect, 95 % interval, seeds, scale and number of records."""
+    known = {verdict.claim: verdict for verdict in verdicts}
+    head = ("Claim", "Verdict", "Effect", "95 % interval", "Seeds", "Scale", "Records")
+    rows = [_claim_cells(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
+    return _table(head, rows)
+
+
+def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
+    """How many claims have which verdict, and every claim's verdict in a short table."""
+    known = {verdict.claim: verdict for verdict in verdicts}
+    found = [known.get(claim.id, _not_run(claim)) for claim in claims]
+    count = Counter(verdict.status for verdict in found)
+    scales = ", ".join(sorted({f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.records}))
+    first = f"{len(claims)} claims: " + ", ".join(f"{count[status]} {status}" for status in STATUSES)
+    rows = [(claim.id, claim.text, verdict.status) for claim, verdict in zip(claims, found, strict=True)]
+    return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(("", "Claim", "Verdict"), rows)
+
+
+def ledger_table(rows: Iterable[Row]) -> str:
+    """One section per difference between text and code."""
+    return "\n\n".join(_ledger_section(row) for row in rows) or "The ledger has no rows."
+
+
+def api_reference() -> str:
+    """One section per layer and module, for Sphinx's autodoc to fill with signatures and docstrings."""
+    parts = []
+    for position, title in enumerate(LAYERS):
+        names = [name for name in modules() if layer(name) == position and not name.endswith("__main__")]
+        if names:
+            parts += [f"## {title}", *(_module_section(name) for name in names)]
+    return "\n\n".join(parts)
+
+
+def _claim_cells(claim: Claim, verdict: Verdict) -> tuple[str, ...]:
+    interval = f"{verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}" if verdict.interval else ""
+    where = f"{claim.id}: {claim.text} ({claim.where})"
+    found = f"{verdict.effect} {verdict.note}"
+    ran = (str(verdict.seeds or ""), verdict.scale, str(len(verdict.records) or ""))
+    return (where, f"**{verdict.status}**", found, interval, *ran)
+
+
+def _not_run(claim: Claim) -> Verdict:
+    return Verdict(claim=claim.id, status="not run", effect="")
+
+
+def _ledger_section(row: Row) -> str:
+    lines = [f"## {row.id}: {row.place}", _table(("Text", "Code"), [(row.text, row.code)]), f"Default: {row.ours}. {row.why}"]
+    if row.option:
+        lines.append(f"Option: `{row.option}`.")
+    lines.append(f"Test: `{row.test}`." + (f" Effect: {row.effect}." if row.effect else ""))
+    return "\n\n".join(lines)
+
+
+def _module_section(name: str) -> str:
+    lines = (f"### `{name}`", "```{eval-rst}", f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", "```")
+    return "\n".join((lines[0], "", *lines[1:]))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

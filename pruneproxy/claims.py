@@ -1,0 +1,173 @@
+"""Claims of the papers, the evidence for and against them, and verdicts.
+
+A claim is tested by effects, one number per network and variant, each with its bootstrap replicates. A statement about one
+effect has a one-sided p-value, the share of replicates that contradict it; statements combine by `every`, `some` and `most`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, fields
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.stats import holm
+
+STATUSES = ("confirmed", "refuted", "inconclusive", "not run")
+LEVEL = 0.95
+ROUNDING = 9  # decimals at which printed and computed numbers are compared with thresholds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A claim in our own words, its place in the paper, what is measured, and what confirms or refutes it."""
+
+    id: str
+    text: str
+    where: str
+    quantity: str
+    confirm: str
+    refute: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The judgement of one claim.
+
+    `effect` says in words what was found; `value` and `interval` are the effect that decides, with its unadjusted 95 %
+    interval (None where nothing was resampled); `p` is corrected over the family of claims; `seeds` is the fewest runs of a
+    setting; `records` are the ids that the verdict rests on.
+    """
+
+    claim: str
+    status: str
+    effect: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    seeds: int = 0
+    scale: str = ""
+    records: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self):
+        if self.status not in STATUSES:
+            raise UserError(f"expected a status out of {', '.join(STATUSES)}, got {self.status!r}")
+
+
+MIRRORS = {
+    "none": lambda value, samples: samples,
+    "difference": lambda value, samples: 2 * value - samples,
+    "ratio": lambda value, samples: value**2 / samples,
+    "correlation": lambda value, samples: np.clip(2 * value - samples, -1, 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One measured number, its replicates (empty for a printed number), and what it belongs to.
+
+    `mirror` names how replicates are mirrored at the value, which gives the basic bootstrap interval instead of the percentile
+    one: right for maxima, losses and rank correlations, which noise shifts in one direction. Such an interval need not contain
+    the measured value, because that carries the bias once and the replicates carry it twice.
+    """
+
+    label: str
+    value: float
+    samples: np.ndarray = field(default_factory=lambda: np.empty(0))
+    mirror: str = "none"
+
+    def __post_init__(self):
+        choose(self.mirror, MIRRORS, "mirror")
+
+    @property
+    def draws(self) -> np.ndarray:
+        """The replicates that intervals and p-values use; the value itself where there are none."""
+        if not self.samples.size:
+            return np.array([self.value])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return MIRRORS[self.mirror](self.value, self.samples)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The central 95 % of the defined replicates."""
+        draws = self.draws[np.isfinite(self.draws)]
+        if not self.samples.size or not draws.size or not np.isfinite(self.value):
+            return None
+        return tuple(float(edge) for edge in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+
+
+Statement = Callable[[Effect], float]
+
+
+def share_against(effect: Effect, agrees: np.ndarray) -> float:
+    """One-sided p-value of a statement: (1 + replicates against) / (1 + replicates); 0 or 1 for a printed number."""
+    if not np.isfinite(effect.value):
+        return 1.0
+    extra = 1 if effect.samples.size else 0
+    return (extra + int((~agrees).sum())) / (extra + agrees.size)
+
+
+def above(threshold: float, *, strict: bool = False) -> Statement:
+    """The effect is at least `threshold` (more than it if strict)."""
+    def statement(effect):
+        draws = np.round(effect.draws, ROUNDING)
+        return share_against(effect, draws > threshold if strict else draws >= threshold)
+    return statement
+
+
+def below(threshold: float, *, strict: bool = False) -> Statement:
+    """The effect is at most `threshold` (less than it if strict)."""
+    def statement(effect):
+        draws = np.round(effect.draws, ROUNDING)
+        return share_against(effect, draws < threshold if strict else draws <= threshold)
+    return statement
+
+
+def within(low: float, high: float) -> Statement:
+    """The effect lies between two bounds: the larger p of two one-sided tests, so that equality is shown, not assumed."""
+    return lambda effect: max(above(low)(effect), below(high)(effect))
+
+
+def outside(low: float, high: float) -> Statement:
+    """The effect lies beyond one of two bounds."""
+    return lambda effect: min(1.0, 2 * min(below(low, strict=True)(effect), above(high, strict=True)(effect)))
+
+
+def every(statement: Statement, effects: Iterable[Effect]) -> float:
+    """p of the statement holding for all effects: the largest (intersection-union test, needs no correction)."""
+    return max((statement(effect) for effect in effects), default=1.0)
+
+
+def some(statement: Statement, effects: Iterable[Effect]) -> float:
+    """p of the statement holding for one effect or more: the smallest times their number (Bonferroni)."""
+    return at_least(1, statement, effects)
+
+
+def most(statement: Statement, effects: Iterable[Effect]) -> float:
+    """p of the statement holding for more than half of the effects."""
+    effects = tuple(effects)
+    return at_least(len(effects) // 2 + 1, statement, effects)
+
+
+def at_least(count: int, statement: Statement, effects: Iterable[Effect]) -> float:
+    """p of the statement holding for `count` of m effects: (m - count + 1) times the count-th smallest (Benjamini & Heller 2008)."""
+    p = sorted(statement(effect) for effect in effects)
+    return min(1.0, (len(p) - count + 1) * p[count - 1]) if len(p) >= count else 1.0
+
+
+def statuses(confirm: Iterable[float], refute: Iterable[float]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Status and corrected p of each claim from its two one-sided p-values.
+
+    The smaller one, doubled for looking in both directions, is corrected over the claims by Holm's method; 5 % or less decides.
+    """
+    confirm, refute = np.asarray(list(confirm), dtype=float), np.asarray(list(refute), dtype=float)
+    corrected = holm(np.minimum(1, 2 * np.minimum(confirm, refute)))
+    decided = np.where(confirm <= refute, "confirmed", "refuted")
+    return tuple(str(name) for name in np.where(corrected <= 1 - LEVEL + 1e-12, decided, "inconclusive")), corrected
+
+
+def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """The verdicts as a frame, record ids counted; `dataclasses.asdict` keeps them all."""
+    frame = pd.DataFrame([asdict(verdict) for verdict in verdicts], columns=[item.name for item in fields(Verdict)])
+    return frame.assign(records=frame["records"].map(len))

@@ -1,0 +1,191 @@
+"""What the commands of the command line do; they return text and leave the printing to it."""
+
+import re
+import statistics
+import sys
+from dataclasses import asdict
+
+from tqdm import tqdm
+
+from pruneproxy import claims as claims_of
+from pruneproxy import costs, data, models, workers
+from pruneproxy.errors import UserError, choose
+from pruneproxy.locations import records_folder
+from pruneproxy.recipes import RECIPES
+from pruneproxy.store import Store
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def overrides(assignments: list[str]) -> dict[str, str]:
+    """`["epochs=2"]` as `{"epochs": "2"}`."""
+    for text in assignments:
+        if "=" not in text:
+            raise UserError(f"expected --set name=value, got {text!r}")
+    return dict(text.split("=", 1) for text in assignments)
+
+
+def seconds(text: str | None) -> float | None:
+    """`9m` as 540.0; None stays None."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        raise UserError(f"expected a time such as 90s, 9m or 2h, got {text!r}")
+    return float(match[1]) * UNITS[match[2] or "s"]
+
+
+def duration(value: float | None) -> str:
+    """A time in words, to two digits."""
+    if value is None:
+        return "unknown (no record to go by)"
+    for name, size in (("h", 3600), ("min", 60)):
+        if value >= size:
+            return f"{value / size:.1f} {name}"
+    return f"{value:.0f} s"
+
+
+def run(options, say) -> int:
+    """Runs what is missing; 3 if the budget ended before the work, 1 if runs failed, else 0."""
+    recipe = choose(options.recipe, RECIPES, "recipe")
+    specs = recipe.specs(options.scale, **overrides(options.set))
+    store = Store(records_folder(options.recipe, options.records))
+    device, budget = _device(options.device), seconds(options.budget)
+    if options.workers < 1:
+        raise UserError(f"expected --workers of at least 1, got {options.workers}")
+    todo = len(workers.plan(specs, store))
+    say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
+    with tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar:
+        outcome = workers.run_all(specs, store, workers=options.workers, device=device, budget=budget,
+                                  executor=_dask(options.dask), on_record=lambda *_: bar.update(),
+                                  on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False))
+    failed = [record for record in map(store.get, outcome.made) if record["status"] == "failed"]
+    for record in failed[:3]:
+        say(f"failed: {record['id']}: {record['error']}")
+    left = len(outcome.missing) - len(failed)
+    say(f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left"
+        + (": the same command goes on" if left or failed else ""))
+    return 3 if left else 1 if failed else 0
+
+
+def _device(name: str) -> str:
+    from pruneproxy.environment import resolve_device
+    return str(resolve_device(name))
+
+
+def _dask(address: str | None):
+    if address is None:
+        return None
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
+    try:
+        return Client(address, timeout=10).get_executor(pure=False)
+    except OSError as error:
+        raise UserError(f"expected a Dask scheduler at {address}, got: {error}") from error
+
+
+def status(options) -> list[str]:
+    """One line per recipe and scale: runs done, failed and missing, and the time that the missing ones will take."""
+    names = [options.recipe] if options.recipe else list(RECIPES)
+    lines = []
+    for name in names:
+        recipe = choose(name, RECIPES, "recipe")
+        store = Store(records_folder(name, options.records))
+        for scale in [options.scale] if options.scale else recipe.SCALES:
+            lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store))
+    return lines
+
+
+def _status_line(name, scale, specs, store) -> str:
+    missing = [spec for spec in specs if spec.id not in store]
+    text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
+    return text + (f"   about {duration(estimate(missing, specs, store))} of one worker" if missing else "")
+
+
+def estimate(missing, specs, store) -> float | None:
+    """Seconds that `missing` will take, from the median of measured runs of the same network, data and training length."""
+    measured: dict[tuple, list[float]] = {}
+    for spec in specs:
+        if spec.id in store:
+            measured.setdefault(_effort(spec), []).append(store.get(spec.id)["cost"]["seconds"])
+    if not measured:
+        return None
+    typical = {effort: statistics.median(times) for effort, times in measured.items()}
+    anything = statistics.mean(typical.values())
+    return sum(typical.get(_effort(spec), anything) for spec in missing)
+
+
+def _effort(spec) -> tuple:
+    """What the time of a run depends on."""
+    return spec.data, spec.model, spec.prune, spec.train.epochs, spec.train.batch_size, spec.train.precision
+
+
+def pack(options) -> str:
+    """Merges the parts of a recipe's records."""
+    choose(options.recipe, RECIPES, "recipe")
+    store = Store(records_folder(options.recipe, options.records))
+    if not len(store):
+        raise UserError(f"expected records in {store.folder}, found none: run the recipe first")
+    return f"{store.pack()} records in {store.folder / 'records.jsonl'}"
+
+
+def claims(options) -> list[dict]:
+    """The verdicts of one or all recipes as plain dictionaries."""
+    names = [options.recipe] if options.recipe else list(RECIPES)
+    return [asdict(verdict) for name in names for verdict in
+            verdicts(name, scale=options.scale, records=options.records)]
+
+
+def verdicts(name: str, *, scale: str | None = None, records: str | None = None) -> list:
+    """The verdicts of a recipe on its own records, at the largest scale that has any unless one is named."""
+    recipe = choose(name, RECIPES, "recipe")
+    store = Store(records_folder(name, records))
+    scale = scale or largest_scale(recipe, store)
+    cases = recipe.cases(scale)
+    found = store.select(spec.id for case in cases for spec in recipe.grid(case))
+    return recipe.evaluate(recipe.frame(found, cases), scale=scale)
+
+
+def largest_scale(recipe, store: Store) -> str:
+    """The largest scale all of whose runs are in the store; `smoke` when there is none."""
+    complete = [scale for scale in recipe.SCALES if all(spec.id in store for spec in recipe.specs(scale))]
+    return complete[0] if complete else "smoke"
+
+
+def claims_table(rows: list[dict]) -> str:
+    """The verdicts as lines of text."""
+    lines = [f"{row['claim']:6} {row['status']:13} {row['effect']}" for row in rows]
+    counts = {name: sum(row["status"] == name for row in rows) for name in claims_of.STATUSES}
+    return "\n".join([*lines, ", ".join(f"{count} {name}" for name, count in counts.items())])
+
+
+def models_table() -> str:
+    """All networks at their published input, with parameters and multiplications per image."""
+    import torch
+
+    lines = [f"{'name':14} {'input':12} {'parameters':>12} {'multiplications':>16}  title"]
+    for name, plan in models.MODELS.items():
+        with torch.device("meta"):
+            model = models.build(models.ModelConfig(name=name), shape=plan.shape, classes=plan.classes)
+        size = "x".join(map(str, plan.shape))
+        lines.append(f"{name:14} {size:12} {costs.parameters(model):12,} {costs.total(costs.layers(model)):16,}  {plan.title}")
+    return "\n".join(lines)
+
+
+def data_command(options) -> list[str]:
+    """The lines of `pruneproxy data list|get|import|check`."""
+    if options.action == "list":
+        rows = data.list_sets(options.root)
+        return [f"{row['name']:15} {row['shape']:13} {row['classes']:>5} classes  {row['state']:45} {row['how']:14} {row['title']}"
+                for row in rows]
+    if options.action == "check":
+        return [data.check(options.name, options.root)]
+    with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=None) as bar:
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+        if options.action == "get":
+            return [data.get(options.name, options.root, progress)]
+        return [data.import_set(options.name, options.path, options.root, progress)]

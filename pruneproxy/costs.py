@@ -1,0 +1,168 @@
+"""What a network costs per image: multiplications and parameters of every layer, under named conventions."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import torch
+from torch import Tensor, nn
+
+from pruneproxy.errors import UserError, choose
+
+COUNTED = {nn.Conv2d: "conv", nn.Linear: "linear", nn.BatchNorm1d: "batchnorm", nn.BatchNorm2d: "batchnorm"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCost:
+    """The cost of one layer for one image."""
+
+    name: str
+    kind: str  # conv, linear or batchnorm
+    multiplications: int  # weights times the positions at which they are used; 0 for batch normalisation
+    weights: int
+    biases: int
+    outputs: int  # elements of the output
+    shortcut: bool = False  # on a shortcut of a residual block
+
+    @property
+    def parameters(self) -> int:
+        """Trained numbers: weights and biases."""
+        return self.weights + self.biases
+
+
+def _multiplications(layer: LayerCost) -> int:
+    return layer.multiplications
+
+
+def _flops(layer: LayerCost) -> int:
+    return 2 * layer.multiplications
+
+
+def _with_batch_norm(layer: LayerCost) -> int:
+    return layer.multiplications + (2 * layer.outputs if layer.kind == "batchnorm" else 0)
+
+
+def _without_shortcuts(layer: LayerCost) -> int:
+    return 0 if layer.shortcut else layer.multiplications
+
+
+CONVENTIONS = {
+    "multiplications": _multiplications,  # of convolutions and linear layers, zero padding included
+    "flops": _flops,  # 001, Table 3.2: a multiplication and an addition each
+    "with-batch-norm": _with_batch_norm,  # 004's code: two more for each normalised element
+    "without-shortcuts": _without_shortcuts,  # 002's code: projections are forgotten
+}
+
+
+def total(layers: Iterable[LayerCost], *, convention: str = "multiplications") -> int:
+    """The sum over `layers` under a convention."""
+    return sum(map(choose(convention, CONVENTIONS, "cost convention"), layers))
+
+
+def parameters(model: nn.Module) -> int:
+    """Trained numbers of `model`."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def layers(model: nn.Module, *, shape: tuple[int, ...] | None = None,
+           keep: Mapping[str, Tensor] | None = None) -> tuple[LayerCost, ...]:
+    """The cost of every layer of `model` for one input of `shape` (default: the model's own), in forward order.
+
+    `keep` maps layer names to boolean masks of their weights: then only kept weights are counted, and only kept
+    channels of a batch normalisation. The forward pass runs on the meta device: no arithmetic, and the model stays as
+    it is.
+    """
+    found: list[LayerCost] = []
+    shortcuts = tuple(f"{name}." for name, module in model.named_modules() if getattr(module, "is_shortcut", False))
+    counted = _counted(model)
+    _check_masks(keep or {}, counted)
+
+    def record(name, module, output):
+        mask = (keep or {}).get(name)
+        found.append(_cost(module, output, mask, name=name, shortcut=name.startswith(shortcuts)))
+
+    hooks = [module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+             for name, module in counted.items()]
+    try:
+        _forward_on_meta(model, model.shape if shape is None else shape)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return tuple(found)
+
+
+def narrowed(layers: Iterable[LayerCost], model: nn.Module, widths: Mapping[str, int]) -> tuple[LayerCost, ...]:
+    """What `layers(model)` becomes when the groups named in `widths` have other widths, without building the network.
+
+    Exact, because a layer's weights are a product of its input and its output width.
+    """
+    groups = {group.name: group for group in model.groups()}
+    inputs, outputs = {}, {}
+    for name, width in widths.items():
+        group = choose(name, groups, "group")
+        share = Fraction(width, group.width)
+        inputs |= dict.fromkeys(group.consumers, share)
+        outputs |= dict.fromkeys(group.producers, share)
+    return tuple(_scaled(layer, inputs.get(layer.name, 1), outputs.get(layer.name, 1)) for layer in layers)
+
+
+def _scaled(layer: LayerCost, inputs: Fraction | int, outputs: Fraction | int) -> LayerCost:
+    """A layer whose input and output widths change by the given factors."""
+    return replace(layer, multiplications=int(layer.multiplications * inputs * outputs),
+                   weights=int(layer.weights * inputs * outputs), biases=int(layer.biases * outputs),
+                   outputs=int(layer.outputs * outputs))
+
+
+def _cost(module: nn.Module, output: Tensor, mask: Tensor | None, *, name: str, shortcut: bool) -> LayerCost:
+    """The cost of a layer from the shape of its output; a mask counts kept weights only."""
+    kind = _kind(module)
+    weights = module.weight.numel() if mask is None else int(mask.sum())
+    channels = module.weight.shape[0]
+    positions = output.numel() // channels  # every weight is used once at each position of the output
+    normalised = kind == "batchnorm"
+    return LayerCost(name=name, kind=kind, multiplications=0 if normalised else positions * weights, weights=weights,
+                     biases=0 if module.bias is None else weights if normalised else channels,
+                     outputs=positions * (weights if normalised else channels), shortcut=shortcut)
+
+
+def _kind(module: nn.Module) -> str | None:
+    """The kind of a layer that has a cost; None for any other module."""
+    return next((kind for layer, kind in COUNTED.items() if isinstance(module, layer)), None)
+
+
+def _counted(model: nn.Module) -> dict[str, nn.Module]:
+    """The layers of `model` that have a cost; a layer with parameters that nobody can count is an error."""
+    for name, module in model.named_modules():
+        if _kind(module) is None and any(True for _ in module.parameters(recurse=False)):
+            raise UserError(f"cannot count {name or 'the model'}, a {type(module).__name__}: expected parameters only "
+                            f"in {', '.join(layer.__name__ for layer in COUNTED)}; build the network from these")
+    return {name: module for name, module in model.named_modules() if _kind(module)}
+
+
+def _check_masks(keep: Mapping[str, Tensor], counted: Mapping[str, nn.Module]) -> None:
+    """Every mask belongs to a counted layer and has the shape of its weights."""
+    for name, mask in keep.items():
+        weight = choose(name, counted, "layer").weight
+        if mask.shape != weight.shape:
+            raise UserError(f"the mask of {name} must have the shape of its weights, {tuple(weight.shape)}, "
+                            f"got {tuple(mask.shape)}")
+
+
+def _forward_on_meta(model: nn.Module, shape: tuple[int, ...]) -> None:
+    """One forward pass of shapes only; parameters and buffers are replaced, the model's modes restored."""
+    state = {name: tensor.detach().to("meta") for name, tensor in (*model.named_parameters(), *model.named_buffers())}
+    with torch.no_grad(), _evaluating(model):
+        torch.func.functional_call(model, state, torch.zeros(1, *shape, device="meta"))
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, and every module's own mode again afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

@@ -1,0 +1,29 @@
+"""Data sets as tensors: catalogue, download and import, splits fixed by hash, batches augmented on tensors."""
+
+from pruneproxy.data.augment import AUGMENTATIONS, Policy
+from pruneproxy.data.catalogue import CATALOGUE, Entry
+from pruneproxy.data.config import NORMALISATIONS, DataConfig, Dataset, Split
+from pruneproxy.data.download import get
+from pruneproxy.data.importing import import_set
+from pruneproxy.data.listing import check, list_sets
+from pruneproxy.data.loading import batches, load, prepare
+from pruneproxy.data.stored import data_root
+
+__all__ = [
+    "AUGMENTATIONS",
+    "CATALOGUE",
+    "NORMALISATIONS",
+    "DataConfig",
+    "Dataset",
+    "Entry",
+    "Policy",
+    "Split",
+    "batches",
+    "check",
+    "data_root",
+    "get",
+    "import_set",
+    "list_sets",
+    "load",
+    "prepare",
+]

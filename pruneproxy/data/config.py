@@ -1,0 +1,126 @@
+"""What a data set is asked for, and what it is once loaded."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pruneproxy.data.augment import AUGMENTATIONS, window_side
+from pruneproxy.data.catalogue import CATALOGUE
+from pruneproxy.errors import UserError, choose
+
+NORMALISATIONS = {
+    "train": "mean and standard deviation of the training split",
+    "imagenet": "the usual constants of ImageNet, whatever the data",
+    "unit": "images divided by 255, tabular features as they are",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which data set, how much of it, at which size, and how it is shown to the network.
+
+    `train_images` and `eval_images` (validation and test each) take stratified subsets, nested in size;
+    `size` is the side after area averaging; `holdout` is the share of the official training data held out
+    as validation; `augment` and `normalise` are keys of AUGMENTATIONS and NORMALISATIONS.
+    """
+
+    name: str = "digits"
+    train_images: int | None = None
+    eval_images: int | None = None
+    size: int | None = None
+    holdout: float = 0.1
+    augment: str = "none"
+    normalise: str = "train"
+
+    def __post_init__(self):
+        entry = choose(self.name, CATALOGUE, "data set")
+        choose(self.augment, AUGMENTATIONS, "augmentation")
+        choose(self.normalise, NORMALISATIONS, "normalisation")
+        for field in ("train_images", "eval_images", "size"):
+            value = getattr(self, field)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise UserError(f"{field} must be a positive whole number or None, got {value!r}")
+        if not 0 <= self.holdout < 1:
+            raise UserError(f"holdout must be a share from 0 to below 1, got {self.holdout!r}")
+        if entry.kind == "tabular" and (self.size is not None or self.augment != "none"):
+            raise UserError(f"{self.name} is tabular: leave size at None and augment at 'none'")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Inputs (uint8 N x C x H x W images or float32 N x F features) and int64 labels.
+
+    `rows` is None when the inputs are the split's own; for memory-mapped inputs, which several splits
+    share, it says which of their rows belong to this one.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: Tensor) -> Tensor:
+        """The raw inputs at `index`, on the inputs' device."""
+        rows = index if self.rows is None else self.rows[index]
+        return self.inputs.index_select(0, rows.to(self.inputs.device))
+
+    def to(self, device) -> "Split":
+        """The split on `device`; memory-mapped inputs stay where they are."""
+        inputs = self.inputs.to(device) if self.rows is None else self.inputs
+        return replace(self, inputs=inputs, labels=self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dataset:
+    """The three splits, the normalisation constants (scale 0..255 for images) and where it all came from.
+
+    `fingerprint` is the sha256 of the arrays after splitting and resizing; `source` says in words what they
+    came from, so that a lossy or partial copy is never taken for the original.
+    """
+
+    config: DataConfig
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+    fingerprint: str
+    source: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input as the network sees it: (C, H, W) or (F,)."""
+        stored = tuple(self.train.inputs.shape[1:])
+        if len(stored) == 1:
+            return stored
+        side = window_side(stored[-1], AUGMENTATIONS[self.config.augment].window)
+        return (stored[0], side, side)
+
+    @property
+    def channels(self) -> int:
+        """Channels of an image, or features of a row."""
+        return self.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Side of an image as the network sees it; 1 for a row of features."""
+        return self.shape[-1] if len(self.shape) == 3 else 1
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where prepared batches live."""
+        return self.mean.device
+
+    def to(self, device) -> "Dataset":
+        """The same data on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("train", "validation", "test", "mean", "std")}
+        return replace(self, **moved)

@@ -1,0 +1,22 @@
+"""Networks built from explicit widths that declare their prunable groups."""
+
+from pruneproxy.models.config import ModelConfig, plan_of, shortcut_of, slots_of, strides_of
+from pruneproxy.models.construction import (
+    NETWORKS,
+    build,
+    check_shape,
+    initialise,
+    masked_shortcuts,
+    narrow_shortcuts,
+    smallest_size,
+    with_widths,
+)
+from pruneproxy.models.listing import Listing, listings
+from pruneproxy.models.network import Connection, Group, Network
+from pruneproxy.models.plans import KINDS, MODELS
+
+__all__ = [
+    "KINDS", "MODELS", "NETWORKS", "Connection", "Group", "Listing", "ModelConfig", "Network", "build", "check_shape",
+    "initialise", "listings", "masked_shortcuts", "narrow_shortcuts", "plan_of", "shortcut_of", "slots_of",
+    "smallest_size", "strides_of", "with_widths",
+]

@@ -1,0 +1,87 @@
+"""What names a network: architecture, widths and the choices that its paper leaves open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.models.plans import MODELS, MLPPlan, Plan, Slot
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A network up to the shape of its input and the number of its classes.
+
+    `widths` has one entry per group in the order of `model.groups()`; None takes the published widths times `width`,
+    rounded, at least 1. Explicit widths are taken as they are. For the MLP they are the hidden layers, as many as
+    wanted.
+
+    `shortcut`: "A" takes every second pixel and pads missing channels with zeros (akamaster's code), "B" is a 1x1
+    convolution with batch normalisation, "B-plain" one without it. The default is A for CIFAR ResNets (the thesis's
+    published cost fits no other) and B for ResNet-18/34/50.
+
+    `strides`: MobileNetV2 has "thesis" (the default: stride 2 in the stages of 64 and 160 channels), "hpo-code" (32 and
+    160 channels) and "imagenet"; ResNet-18/34/50 have "imagenet" (the default: 7x7, stride 2, max-pooling) and "small"
+    (3x3, stride 1).
+    """
+
+    name: str = "resnet20"
+    widths: tuple[int, ...] | None = None
+    shortcut: str = "default"
+    strides: str = "default"
+    width: float = 1.0
+
+    def __post_init__(self):
+        choose(self.name, MODELS, "model")
+        if not self.width > 0:
+            raise UserError(f"ModelConfig.width must be a positive factor of the published widths, got {self.width!r}")
+        shortcut_of(self)
+        strides_of(self)
+        if self.widths is not None:
+            object.__setattr__(self, "widths", tuple(self.widths))
+            _check_widths(self)
+
+
+def plan_of(config: ModelConfig) -> Plan:
+    """The published architecture behind `config`."""
+    return MODELS[config.name]
+
+
+def slots_of(config: ModelConfig) -> tuple[Slot, ...]:
+    """The groups of channels of `config`, with the widths that it asks for."""
+    plan = plan_of(config)
+    if config.widths is None:
+        return tuple(replace(slot, width=max(1, round(slot.width * config.width))) for slot in plan.slots())
+    if isinstance(plan, MLPPlan):
+        return replace(plan, hidden=config.widths).slots()
+    return tuple(replace(slot, width=width) for slot, width in zip(plan.slots(), config.widths, strict=True))
+
+
+def shortcut_of(config: ModelConfig) -> str | None:
+    """The kind of shortcut that changes shape: A, B or B-plain; None for networks that have none."""
+    return _option(config, "shortcut", dict.fromkeys(plan_of(config).shortcuts))[0]
+
+
+def strides_of(config: ModelConfig) -> object:
+    """The stem of a ResNet or the strides of MobileNetV2, as their plan writes them."""
+    return _option(config, "strides", plan_of(config).strides)[1]
+
+
+def _option(config: ModelConfig, field: str, choices: Mapping[str, object]) -> tuple[str | None, object]:
+    """The chosen member of `choices`; "default" is the first one."""
+    asked = getattr(config, field)
+    if asked == "default":
+        return next(iter(choices.items()), (None, None))
+    if not choices:
+        raise UserError(f"{config.name} has no choice of {field}: leave {field} at 'default' instead of {asked!r}")
+    choose(asked, {"default": None, **choices}, f"{field} of {config.name}")
+    return asked, choices[asked]
+
+
+def _check_widths(config: ModelConfig) -> None:
+    """Widths are positive whole numbers, one per group."""
+    if not config.widths or any(type(width) is not int or width < 1 for width in config.widths):
+        raise UserError(f"ModelConfig.widths must be whole numbers of at least 1, got {config.widths!r}")
+    expected = len(plan_of(config).slots())
+    if len(config.widths) != expected and not isinstance(plan_of(config), MLPPlan):
+        raise UserError(f"{config.name} has {expected} groups of channels, got {len(config.widths)} widths: "
+                        f"give one width per group, in the order of model.groups()")

@@ -1,0 +1,71 @@
+"""Verdicts on the thesis's claims, from records and from its own printed numbers."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pruneproxy.claims import Verdict, statuses
+from pruneproxy.errors import UserError
+from pruneproxy.recipes.hp_space.claims.printed import Printed
+from pruneproxy.recipes.hp_space.claims.rules import BASIC_NEED, NEEDS, RULES, SCOPE, Weighed
+from pruneproxy.recipes.hp_space.claims.study import Study
+from pruneproxy.recipes.hp_space.claims.texts import CLAIMS
+from pruneproxy.recipes.hp_space.noise import describe, describe_cross_fitted
+from pruneproxy.stats.landscapes import finished
+
+__all__ = ["CLAIMS", "check", "evaluate"]
+
+COLUMNS = ("network", "variant", "method", "target", "lr", "weight_decay", "seed", "top1", "id")
+
+
+def evaluate(frame: pd.DataFrame, *, scale: str, replicates: int = 10_000, seed: int = 0) -> list[Verdict]:
+    """The verdicts on HS-01 to HS-16 from a frame of records, one row per run, corrected over the claims that could be tested.
+
+    "Every variant" means every variant in the frame. A claim whose networks, variants or metrics are missing is `not run`.
+    """
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise UserError(f"expected a frame of hp_space records with the columns {', '.join(missing)}, got {', '.join(map(str, frame))}")
+    rows = finished(frame)
+    study = Study(rows, replicates=replicates, seed=seed)
+    weighed = {name: rule(study) if len(rows) else None for name, rule in RULES.items()}
+    judged = _judge(weighed)
+    return [judged[name](scale=scale, **_evidence(study, name)) if name in judged else _not_run(name, scale) for name in CLAIMS]
+
+
+def check() -> list[Verdict]:
+    """The verdicts that follow from the thesis's printed numbers alone: no intervals, and `inconclusive` where too little is printed."""
+    printed = Printed()
+    weighed = {name: rule(printed) for name, rule in RULES.items()}
+    judged, remarks = _judge(weighed, corrected=False), printed.remarks()
+    return [judged[name](scale="published") if name in judged
+            else Verdict(claim=name, status="inconclusive", effect=remarks[name], scale="published") for name in CLAIMS]
+
+
+def _judge(weighed: Mapping[str, Weighed | None], corrected: bool = True) -> dict:
+    """Claim id -> a function that adds the circumstances to its verdict."""
+    tested = {name: result for name, result in weighed.items() if result is not None}
+    found, p = statuses([result.confirm for result in tested.values()], [result.refute for result in tested.values()])
+    return {name: _verdict(name, result, status, float(value) if corrected else None)
+            for (name, result), status, value in zip(tested.items(), found, p, strict=True)}
+
+
+def _verdict(name, weighed, status, p):
+    def complete(**circumstances):
+        return Verdict(claim=name, status=status, effect=weighed.text, value=weighed.decisive.value,
+                       interval=weighed.decisive.interval, p=p, **circumstances)
+    return complete
+
+
+def _evidence(study: Study, name: str) -> dict:
+    networks = study.networks(*SCOPE.get(name, ()))
+    rows = study.frame[study.frame["network"].isin(networks)]
+    notes = [describe(rows[rows["network"] == network], study.draws[network].by) for network in networks]
+    if name == "HS-09":
+        notes += [describe_cross_fitted(rows[rows["network"] == network]) for network in networks]
+    return {"seeds": min(study.draws[network].runs for network in networks), "records": tuple(sorted(set(rows["id"]))),
+            "note": "; ".join(note for note in notes if note)}
+
+
+def _not_run(name: str, scale: str) -> Verdict:
+    return Verdict(claim=name, status="not run", effect="", scale=scale, note=f"needs {NEEDS.get(name, BASIC_NEED)}")

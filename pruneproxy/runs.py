@@ -1,0 +1,218 @@
+"""One run: spec -> record. Prunes if the spec says so, trains, measures, and survives a kill."""
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from pruneproxy import costs, data, environment, models, surgery
+from pruneproxy.data import DataConfig
+from pruneproxy.errors import UserError, choose
+from pruneproxy.models import ModelConfig
+from pruneproxy.randomness import generator
+from pruneproxy.specs import identity, to_dict
+from pruneproxy.store import Store, now
+from pruneproxy.train import TrainConfig, Training, weights_hash
+
+CHECKPOINT_AFTER = 60.0  # seconds; a shorter run is cheaper to repeat than to save
+WEIGHTS = {
+    "fresh": "drawn anew for the narrow network (retrain from scratch, thesis Sec. 3.2.4)",
+    "kept": "those of the scored network, cut to the kept channels",
+}
+
+
+class BudgetSpent(Exception):
+    """The time for this session is over; the run's state is saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """Which channels go, and what is known when they are chosen."""
+
+    channels: surgery.PruneConfig
+    scored_after: TrainConfig | None = None  # None: scored at initialisation
+    seed: int = 0  # of the scored network: all runs that share it share one narrow network
+    weights: str = "fresh"
+
+    def __post_init__(self):
+        choose(self.weights, WEIGHTS, "value of weights")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that the numbers of a run depend on."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    prune: Pruning | None = None
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """The name of this run's record."""
+        return identity(self)
+
+    @property
+    def scoring_run(self) -> "RunSpec | None":
+        """The run of the dense network whose trained weights decide the channels, if there is one."""
+        if self.prune is None or self.prune.scored_after is None:
+            return None
+        return replace(self, prune=None, train=self.prune.scored_after, seed=self.prune.seed)
+
+    @property
+    def architecture(self) -> "RunSpec":
+        """What runs on the same narrow network have in common: this spec without its own seed and training."""
+        return replace(self, train=TrainConfig(), seed=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """How to run, none of which changes a number: device, deadline (time.time), and who wants to hear of each epoch."""
+
+    device: str = "cpu"
+    deadline: float | None = None
+    on_epoch: Callable[[RunSpec, dict], None] | None = None
+
+
+def ensure(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
+    """The record of `spec`: from the store if it is there, else by running it, and its scoring run before it."""
+    with store.run_lock(spec.id):
+        store.refresh()
+        if spec.id not in store:
+            store.append(_attempt(spec, store, conditions))
+            store.save_checkpoint(spec.id, None)
+    return store.get(spec.id)
+
+
+def _attempt(spec, store, conditions) -> dict:
+    try:
+        return execute(spec, store, conditions)
+    except (UserError, BudgetSpent, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        return {"id": spec.id, "status": "failed", "spec": to_dict(spec), "error": f"{type(error).__name__}: {error}",
+                "environment": environment.describe(conditions.device), "finished": now()}
+
+
+def execute(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
+    """Runs `spec` and returns its record; only scoring weights and checkpoints are read and written."""
+    return _run(spec, store, conditions)[1]
+
+
+def _run(spec: RunSpec, store: Store, conditions: Conditions) -> tuple[Training, dict]:
+    environment.settle()
+    device = environment.resolve_device(conditions.device)
+    dataset = data.load(spec.data).to(device)
+    model = network(spec, dataset, store, conditions).to(device)
+    training, meter = Training(model, dataset, spec.train, spec.seed), _Meter(device)
+    state = store.checkpoint(spec.id)
+    if state is not None:
+        training.restore(state["training"])
+        meter.before = state["seconds"]
+    _train(training, meter, spec, store, conditions)
+    return training, _record(spec, training, meter, dataset, device)
+
+
+def network(spec: RunSpec, dataset, store: Store, conditions: Conditions = Conditions()) -> torch.nn.Module:
+    """The network that `spec` trains, before its first step."""
+    shape, classes = dataset.shape, dataset.num_classes
+    if spec.prune is None:
+        return models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+    dense, keep = _scored(spec.architecture, shape, classes, store, conditions)
+    if spec.prune.weights == "kept":
+        return surgery.narrow(dense, keep)
+    config = models.with_widths(dense, {name: len(index) for name, index in keep.items()})
+    fresh = models.build(config, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+    fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
+    return fresh
+
+
+@functools.lru_cache(maxsize=16)
+def _scored(spec: RunSpec, shape, classes: int, store: Store, conditions: Conditions):
+    """The dense network whose weights are scored, and the channels that it keeps; the same for a whole landscape."""
+    dense = models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.prune.seed, "weights"))
+    if spec.scoring_run is not None:
+        dense.load_state_dict(trained_weights(spec.scoring_run, store, conditions))
+    return dense, surgery.choose_channels(dense, spec.prune.channels)
+
+
+def trained_weights(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
+    """The weights at the end of `spec`, saved once for all runs that need them; its record is stored on the way."""
+    name = f"{spec.id}-weights"
+    with store.run_lock(name), store.run_lock(spec.id):
+        if (saved := store.tensors(name)) is None:
+            training, record = _run(spec, store, replace(conditions, on_epoch=None))
+            store.save_tensors(name, training.model.state_dict())
+            store.append(record)
+            store.save_checkpoint(spec.id, None)
+            saved = store.tensors(name)
+    return saved
+
+
+def _train(training: Training, meter: "_Meter", spec: RunSpec, store: Store, conditions: Conditions):
+    def save():
+        store.save_checkpoint(spec.id, {"training": training.state(), "seconds": meter.seconds})
+
+    while not training.finished:
+        if conditions.deadline is not None and time.time() > conditions.deadline:
+            save()
+            raise BudgetSpent
+        row = training.epoch()
+        if conditions.on_epoch is not None:
+            conditions.on_epoch(spec, row)
+        if meter.seconds > CHECKPOINT_AFTER and not training.finished:
+            save()
+
+
+class _Meter:
+    """Seconds, joules and bytes since its making, and the seconds of an interrupted run before it."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.before = device, 0.0
+        self._started, self._joules = time.perf_counter(), environment.energy(device)
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self._started
+
+    @property
+    def joules(self) -> float | None:
+        return None if self._joules is None else environment.energy(self.device) - self._joules
+
+
+def _record(spec, training, meter, dataset, device) -> dict:
+    layers = costs.layers(training.model)
+    forward = costs.total(layers)
+    trained = training.done * len(dataset.train)
+    return {
+        "id": spec.id,
+        "status": training.status,
+        "spec": to_dict(spec),
+        "metrics": _metrics(training),
+        "history": training.history,
+        "widths": {group.name: group.width for group in training.model.groups()},
+        "layers": {layer.name: [layer.multiplications, layer.parameters] for layer in layers},
+        "cost": {
+            "multiplications": forward,
+            "parameters": costs.parameters(training.model),
+            "training_multiplications": 3 * forward * trained,
+            "seconds": round(meter.seconds, 3),
+            "peak_bytes": environment.peak_memory(device),
+            "joules": meter.joules,
+        },
+        "weights": weights_hash(training.model),
+        "data": {"fingerprint": dataset.fingerprint, "source": dataset.source, "classes": dataset.num_classes,
+                 "train_images": len(dataset.train), "eval_images": len(getattr(dataset, spec.train.evaluate_on))},
+        "environment": environment.describe(str(device)),
+        "finished": now(),
+    }
+
+
+def _metrics(training) -> dict:
+    if training.status != "ok" or not training.history:
+        return {}
+    return {name.removeprefix("eval_"): column[-1] for name, column in training.history.items()
+            if name.startswith("eval_")} | {"train_loss": training.history["train_loss"][-1]}

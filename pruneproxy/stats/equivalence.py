@@ -1,0 +1,67 @@
+"""Equivalence by two one-sided tests, and Holm's correction for many tests."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from pruneproxy.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equivalence:
+    """Outcome of two one-sided tests: equivalent if and only if `low` and `high` lie within the margin, that is p <= alpha.
+
+    `low` and `high` bound the difference at level 1 - 2 alpha.
+    """
+
+    difference: float
+    low: float
+    high: float
+    margin: float
+    p: float
+    alpha: float
+
+    @property
+    def equivalent(self) -> bool:
+        return self.p <= self.alpha
+
+
+def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> Equivalence:
+    """Whether mean(a) - mean(b) lies within (-margin, margin): the larger p of the two one-sided t tests (Schuirmann 1987).
+
+    Unpaired samples use Welch's error and degrees of freedom, paired ones the differences.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if margin <= 0 or not 0 < alpha < 0.5:
+        raise UserError(f"expected margin > 0 and 0 < alpha < 0.5, got {margin} and {alpha}")
+    if min(a.size, b.size) < 2 or (paired and a.size != b.size):
+        raise UserError(f"expected two samples of two or more values (equally many when paired), got {a.size} and {b.size}")
+    difference, error, freedom = _paired(a - b) if paired else _welch(a, b)
+    if error == 0:
+        p = float(not abs(difference) < margin)
+        return Equivalence(difference=difference, low=difference, high=difference, margin=margin, p=p, alpha=alpha)
+    reach = stats.t.ppf(1 - alpha, freedom) * error
+    p = float(stats.t.sf((margin - abs(difference)) / error, freedom))
+    return Equivalence(difference=difference, low=difference - reach, high=difference + reach, margin=margin, p=p, alpha=alpha)
+
+
+def _paired(differences):
+    return float(differences.mean()), differences.std(ddof=1) / np.sqrt(differences.size), differences.size - 1
+
+
+def _welch(a, b):
+    u, v = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    spread = u**2 / (a.size - 1) + v**2 / (b.size - 1)
+    return float(a.mean() - b.mean()), np.sqrt(u + v), (u + v) ** 2 / spread if spread else a.size + b.size - 2
+
+
+def holm(p) -> np.ndarray:
+    """Holm's adjusted p-values, max over the smaller ones of min(1, (m - rank + 1) p), in the order given (Holm 1979)."""
+    p = np.asarray(p, dtype=float)
+    if p.ndim != 1 or np.isnan(p).any() or ((p < 0) | (p > 1)).any():
+        raise UserError("expected a list of p-values between 0 and 1")
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)), 1)
+    return adjusted

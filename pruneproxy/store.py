@@ -1,0 +1,201 @@
+"""Results on disk: a folder of JSON-lines files. Every writer appends whole lines to a part of its own.
+
+A kill loses no finished run, any number of processes may write, git can merge the folder, and there is no server.
+"""
+
+import json
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from safetensors.torch import load_file, save_file
+
+from pruneproxy.errors import UserError
+
+_HEAD = re.compile(rb'\{"id": "([0-9a-f]+)", "status": "(\w+)", .*\}\s*\Z', re.DOTALL)
+
+
+class Store:
+    """Records by id in `folder`. Later records of an id replace a `failed` one, never an `ok` or `diverged` one."""
+
+    def __init__(self, folder: str | os.PathLike):
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"expected a folder of records, got the file {self.folder}: name a folder")
+        self._lines: dict[str, bytes] = {}
+        self._failed: set[str] = set()
+        self._read: dict[Path, int] = {}
+        self._part = self.folder / f"part-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
+        self.refresh()
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._lines and identity not in self._failed
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[dict]:
+        return (self.get(identity) for identity in self._lines)
+
+    def get(self, identity: str) -> dict | None:
+        """The record with this id, or None."""
+        line = self._lines.get(identity)
+        return None if line is None else json.loads(line)
+
+    def select(self, identities: Iterable[str]) -> list[dict]:
+        """The records of `identities` that are finished, in that order."""
+        return [self.get(identity) for identity in identities if identity in self]
+
+    def refresh(self):
+        """Reads what other writers have added since the last look."""
+        for path in sorted(self.folder.glob("*.jsonl")):
+            if path.stat().st_size != self._read.get(path, 0):
+                self._read_part(path)
+
+    def _read_part(self, path: Path):
+        start = self._read.get(path, 0)
+        if path.stat().st_size < start:  # packed and started again by another process
+            start = 0
+        with path.open("rb") as file:
+            file.seek(start)
+            text = file.read()
+        whole = text.rfind(b"\n") + 1  # what follows is torn: its writer was killed, or is still writing
+        for number, line in enumerate(text[:whole].splitlines(keepends=True), 1):
+            self._index(line, f"{path} (line {number} after byte {start})")
+        self._read[path] = start + whole
+
+    def _index(self, line: bytes, place: str):
+        if not line.strip():
+            return
+        head = _HEAD.match(line)
+        if head is None or not _is_json(line):
+            raise UserError(f"expected one JSON record per line, got {line[:40]!r} in {place}: remove that line; "
+                            "every other record is untouched")
+        identity, status = head[1].decode(), head[2].decode()
+        if identity in self:
+            return
+        self._lines[identity] = line
+        (self._failed.add if status == "failed" else self._failed.discard)(identity)
+
+    def append(self, record: dict) -> bool:
+        """Writes one record unless another writer was first; says whether it wrote."""
+        line = json.dumps({"id": record["id"], "status": record["status"]} | record, allow_nan=False).encode() + b"\n"
+        self._writable()
+        with self._lock():
+            self.refresh()
+            if record["id"] in self:
+                return False
+            self._append_line(line)
+        self.refresh()
+        return True
+
+    def _append_line(self, line: bytes):
+        size = self._part.stat().st_size if self._part.exists() else 0
+        try:
+            with self._part.open("ab", buffering=0) as file:
+                written = file.write(line)
+                if written != len(line):
+                    raise OSError(28, "no space left on device")
+                os.fsync(file.fileno())
+        except OSError as error:
+            if self._part.exists():
+                os.truncate(self._part, size)
+            raise _unwritable(self.folder, error) from error
+
+    def _writable(self):
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.folder / ".lock")
+
+    def run_lock(self, identity: str) -> FileLock:
+        """Held by the process that works on a run, so that no second one repeats it; a kill releases it."""
+        self._writable()
+        (self.folder / "locks").mkdir(exist_ok=True)
+        return FileLock(self.folder / "locks" / f"{identity}.lock")
+
+    def pack(self) -> int:
+        """Merges all parts into one file, ordered by id, and returns the number of records; run it alone."""
+        with self._lock():
+            self.refresh()
+            parts = sorted(self.folder.glob("*.jsonl"))
+            target, temporary = self.folder / "records.jsonl", self.folder / f"records.{uuid.uuid4().hex}.tmp"
+            _replace(temporary, target, b"".join(self._lines[identity] for identity in sorted(self._lines)))
+            for path in parts:
+                if path != target:
+                    path.unlink()
+            self._read = {target: target.stat().st_size}
+        return len(self._lines)
+
+    def tensors(self, name: str) -> dict[str, torch.Tensor] | None:
+        """The arrays saved under `name`, or None."""
+        path = self.folder / "arrays" / f"{name}.safetensors"
+        return load_file(path) if path.exists() else None
+
+    def save_tensors(self, name: str, tensors: dict[str, torch.Tensor]):
+        """Saves arrays under `name`: complete or not at all."""
+        path = self.folder / "arrays" / f"{name}.safetensors"
+        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        self._write_whole(path, lambda temporary: save_file(plain, temporary))
+
+    def checkpoint(self, identity: str) -> dict | None:
+        """The state of an interrupted run, or None; one that cannot be read is as good as none."""
+        path = self.folder / "checkpoints" / f"{identity}.pt"
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
+        except (RuntimeError, EOFError, OSError):
+            return None
+
+    def save_checkpoint(self, identity: str, state: dict | None):
+        """Saves the state of a run, or with None removes it."""
+        path = self.folder / "checkpoints" / f"{identity}.pt"
+        if state is None:
+            path.unlink(missing_ok=True)
+        else:
+            self._write_whole(path, lambda temporary: torch.save(state, temporary))
+
+    def _write_whole(self, path: Path, write):
+        temporary = path.with_suffix(f".{uuid.uuid4().hex}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(temporary)
+            os.replace(temporary, path)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            raise _unwritable(self.folder, error) from error
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _replace(temporary: Path, target: Path, content: bytes):
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(target.parent, error) from error
+
+
+def _unwritable(folder: Path, error: Exception) -> UserError:
+    return UserError(f"expected to write records in {folder}, got: {error}. Free some space or name another folder with "
+                     "--records; every finished run is kept")
+
+
+def now() -> str:
+    """The time of day in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

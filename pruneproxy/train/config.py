@@ -1,0 +1,63 @@
+"""What a training run may choose."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.train.schedules import SCHEDULES
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+DECAYED = {
+    "all": "every parameter, as PyTorch's SGD does by default",
+    "weights": "matrices and kernels only, not biases and batch norm",
+}
+EVALUATED = {
+    "test": "the official test images (the papers that call them validation images do this)",
+    "validation": "images held out of the training data",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Stochastic gradient descent with coupled weight decay."""
+
+    epochs: int = 180
+    batch_size: int = 128
+    lr: float = 0.1
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    nesterov: bool = False
+    schedule: str = "step"
+    milestones: tuple[float, ...] = (0.5, 0.75)  # shares of the epochs
+    decay_factor: float = 0.1
+    warmup: float = 0.0  # epochs of linear growth from 0
+    label_smoothing: float = 0.0
+    decayed: str = "all"
+    precision: str = "float32"
+    channels_last: bool = True
+    drop_last: bool = False
+    max_loss: float = 1e4  # a mean loss above it, or NaN, ends the run as diverged
+    evaluate_on: str = "test"
+    evaluate_every: int = 1  # epochs; the last one is always evaluated
+
+    def __post_init__(self):
+        choose(self.schedule, SCHEDULES, "schedule")
+        choose(self.precision, PRECISIONS, "precision")
+        choose(self.decayed, DECAYED, "value of decayed")
+        choose(self.evaluate_on, EVALUATED, "value of evaluate_on")
+        for name, smallest in (("epochs", 0), ("batch_size", 1), ("evaluate_every", 1)):
+            _require(name, getattr(self, name), f"a whole number of at least {smallest}",
+                     lambda v, low=smallest: isinstance(v, int) and v >= low)
+        for name in ("lr", "weight_decay", "warmup"):
+            _require(name, getattr(self, name), "a number of at least 0", lambda v: v >= 0)
+        for name in ("momentum", "label_smoothing"):
+            _require(name, getattr(self, name), "a number in [0, 1)", lambda v: 0 <= v < 1)
+        _require("milestones", self.milestones, "rising shares of the epochs in (0, 1)",
+                 lambda m: list(m) == sorted(m) and all(0 < share < 1 for share in m))
+        _require("nesterov", self.nesterov, "momentum above 0 to go with it", lambda v: not v or self.momentum > 0)
+
+
+def _require(name, value, expected, holds):
+    if not holds(value):
+        raise UserError(f"TrainConfig.{name} must be {expected}, got {value!r}")

@@ -1,0 +1,177 @@
+"""The loop. A step is three lines; everything else is bookkeeping that lets a killed run go on bit-exactly."""
+
+import hashlib
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pruneproxy import data
+from pruneproxy.randomness import generator
+from pruneproxy.train.config import PRECISIONS, TrainConfig
+from pruneproxy.train.schedules import lr_at
+
+CHECK_EVERY = 20  # steps between looks at the loss: a look waits for the device
+EVALUATION_BATCH = 500
+
+
+def _autocast(precision: str, device: torch.device):
+    dtype = PRECISIONS[precision]
+    return torch.autocast(device.type, dtype=dtype) if dtype else nullcontext()
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _layout(batch: torch.Tensor, channels_last: bool) -> torch.Tensor:
+    return batch.contiguous(memory_format=torch.channels_last) if channels_last and batch.ndim == 4 else batch
+
+
+def weights_hash(model: nn.Module) -> str:
+    """sha256 of every parameter and buffer, in order: equal exactly when the networks are bit-identical."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.ndim
+                      else str(value.item()).encode())
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def evaluate(model, dataset, *, on: str = "test", precision: str = "float32", channels_last: bool = True) -> dict:
+    """Mean cross-entropy and top-1 and top-5 accuracy in percent (eq. 3.1, 3.2 of the thesis) on one split.
+
+    Draws nothing from any generator and puts the model back in the mode it was in, so it never changes training.
+    """
+    split, was_training = getattr(dataset, on), model.training
+    model.eval()
+    loss, hits1, hits5 = 0.0, 0, 0
+    for index in data.batches(len(split), EVALUATION_BATCH):
+        inputs, labels = data.prepare(split, index, dataset), split.labels[index]
+        with _autocast(precision, _device(model)):
+            logits = model(_layout(inputs, channels_last)).float()
+        loss += functional.cross_entropy(logits, labels, reduction="sum").item()
+        ranked = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
+        hits1, hits5 = hits1 + ranked[:, 0].sum().item(), hits5 + ranked.sum().item()
+    model.train(was_training)
+    return {"loss": loss / len(split), "top1": 100 * hits1 / len(split), "top5": 100 * hits5 / len(split)}
+
+
+@dataclass
+class Training:
+    """A run in progress: call `epoch()` until `finished`; `state()` and `restore()` carry it over a kill."""
+
+    model: nn.Module
+    dataset: data.Dataset
+    config: TrainConfig
+    seed: int = 0
+    done: int = 0
+    status: str = "ok"
+    history: dict[str, list] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.config.channels_last:
+            self.model.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            _parameter_groups(self.model, self.config), lr=self.config.lr, momentum=self.config.momentum,
+            nesterov=self.config.nesterov)
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= self.config.epochs or self.status != "ok"
+
+    def epoch(self) -> dict:
+        """Trains one epoch and returns its row of the history."""
+        started = time.perf_counter()
+        row = {"epoch": self.done + 1, "lr": lr_at(self.config, self.done), **self._train()}
+        self.done += 1
+        if self.status == "ok" and (self.done % self.config.evaluate_every == 0 or self.finished):
+            measured = self.evaluate()
+            row |= {f"eval_{name}": value for name, value in measured.items()}
+        row["seconds"] = time.perf_counter() - started
+        for name in (*self.history, *row):
+            self.history.setdefault(name, [None] * (self.done - 1))
+        for name, column in self.history.items():
+            column.append(row.get(name))
+        return row
+
+    def evaluate(self) -> dict:
+        """The measures on the split that the configuration names."""
+        config = self.config
+        return evaluate(self.model, self.dataset, on=config.evaluate_on, precision=config.precision,
+                        channels_last=config.channels_last)
+
+    def _train(self) -> dict:
+        self.model.train()
+        split, config = self.dataset.train, self.config
+        order = generator(self.seed, "order", self.done)
+        augmentation = generator(self.seed, "augmentation", self.done)
+        index = list(data.batches(len(split), config.batch_size, generator=order, drop_last=config.drop_last))
+        device = _device(self.model)
+        loss, hits, seen = torch.zeros((), device=device), torch.zeros((), device=device), 0
+        checked = (0.0, 0)
+        for step, chosen in enumerate(index, 1):
+            self._set_lr(self.done + (step - 1) / len(index))
+            batch_loss, batch_hits = self._step(chosen, augmentation)
+            loss, hits, seen = loss + batch_loss * len(chosen), hits + batch_hits, seen + len(chosen)
+            if step % CHECK_EVERY == 0 or step == len(index):
+                mean = (loss.item() - checked[0]) / max(seen - checked[1], 1)
+                checked = (loss.item(), seen)
+                if not mean <= config.max_loss:  # NaN compares false
+                    self.status = "diverged"
+                    break
+        total = loss.item() / max(seen, 1)
+        return {"train_loss": total if math.isfinite(total) else None, "train_top1": 100 * hits.item() / max(seen, 1)}
+
+    def _step(self, index, augmentation):
+        config, split = self.config, self.dataset.train
+        inputs, labels = data.prepare(split, index, self.dataset, generator=augmentation), split.labels[index]
+        with _autocast(config.precision, inputs.device):
+            logits = self.model(_layout(inputs, config.channels_last))
+        logits = logits.float()
+        loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    def _set_lr(self, epoch: float):
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr_at(self.config, epoch)
+
+    def state(self) -> dict:
+        """All that the rest of the run depends on; the random streams are functions of seed and epoch."""
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done,
+                "status": self.status, "history": self.history}
+
+    def restore(self, state: dict):
+        """Goes on from `state`, as if the run had never stopped."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done, self.status = state["done"], state["status"]
+        self.history = {name: list(column) for name, column in state["history"].items()}
+
+
+def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    spared = [p for p in parameters if p.ndim < 2] if config.decayed == "weights" else []
+    decayed = [p for p in parameters if not any(p is s for s in spared)]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}]
+    return groups + ([{"params": spared, "weight_decay": 0.0}] if spared else [])
+
+
+def fit(model, dataset, config, *, seed: int = 0, state: dict | None = None, on_epoch=None) -> Training:
+    """The finished run of `config` from `model` (or from `state`); `on_epoch(training, row)` sees each epoch."""
+    training = Training(model, dataset, config, seed)
+    if state is not None:
+        training.restore(state)
+    while not training.finished:
+        row = training.epoch()
+        if on_epoch is not None:
+            on_epoch(training, row)
+    return training

@@ -1,0 +1,175 @@
+"""Many runs: in this process, in local processes, or on any `concurrent.futures.Executor` such as Dask's."""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+
+from pruneproxy import environment, runs
+from pruneproxy.errors import UserError
+from pruneproxy.store import Store
+
+RESTARTS = 3  # of a pool that has lost a worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a call of `run_all` has done: ids of records made and ids still missing."""
+
+    made: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+@dataclass
+class _Plan:
+    """Runs in two waves: those whose trained weights others need, then the rest. Nothing in it is in the store."""
+
+    scoring: dict = field(default_factory=dict)
+    rest: dict = field(default_factory=dict)
+
+    def __len__(self):
+        return len(self.scoring) + len(self.rest)
+
+
+def plan(specs: Iterable[runs.RunSpec], store: Store) -> _Plan:
+    """What has to be run so that the store holds every spec, each once."""
+    result = _Plan()
+    missing = {spec.id: spec for spec in specs if spec.id not in store}
+    for spec in missing.values():
+        needed = spec.scoring_run
+        if needed is not None and store.tensors(f"{needed.id}-weights") is None:
+            result.scoring[needed.id] = needed
+    result.rest = {key: spec for key, spec in missing.items() if key not in result.scoring}
+    return result
+
+
+def run_all(specs: Iterable[runs.RunSpec], store: Store, *, workers: int = 1, device: str = "cpu",
+            budget: float | None = None, executor: Executor | None = None,
+            on_record: Callable[[str, int, int], None] | None = None, on_epoch=None) -> Outcome:
+    """Runs what the store lacks and says what was made and what is left.
+
+    `budget` is in seconds: when it is spent, runs in progress save their state at the end of their epoch and stop.
+    `on_record(id, done, total)` hears of each finished run, `on_epoch(spec, row)` of each epoch when in this process.
+    """
+    specs, store_folder = list(specs), str(store.folder)
+    todo = plan(specs, store)
+    deadline = None if budget is None else time.time() + budget
+    made = []
+
+    def record_made(identity):
+        made.append(identity)
+        if on_record is not None:
+            on_record(identity, len(made), len(todo))
+
+    for wave, task in ((todo.scoring, _weights_task), (todo.rest, _record_task)):
+        if not wave:
+            continue
+        if executor is None and workers <= 1:
+            _serial(wave, task, store, runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch), record_made)
+        else:
+            conditions = runs.Conditions(device=device, deadline=deadline)
+            _parallel(wave, task, store_folder, conditions, workers, executor, record_made)
+    store.refresh()
+    return Outcome(made=tuple(made), missing=tuple(dict.fromkeys(s.id for s in specs if s.id not in store)))
+
+
+def _serial(wave, task, store, conditions, record_made):
+    for identity, spec in wave.items():
+        if task(spec, store, conditions):
+            record_made(identity)
+        else:
+            return
+
+
+def _parallel(wave, task, folder, conditions, workers, executor, record_made):
+    left = dict(wave)
+    for _ in range(RESTARTS + 1):
+        with contextlib.ExitStack() as stack:
+            pool = executor or stack.enter_context(_pool(workers, conditions.device))
+            try:
+                _drain(pool, left, task, folder, conditions, record_made)
+                return
+            except BrokenProcessPool:
+                continue  # a worker died (killed, out of memory): what it had finished is in the store
+    raise UserError(f"expected the workers to live, but they died {RESTARTS + 1} times with {len(left)} runs left: "
+                    "use fewer workers if memory is short; every finished run is kept")
+
+
+def _drain(pool: Executor, left: dict, task, folder, conditions, record_made):
+    """Submits all of `left` and takes out of it what is done."""
+    futures: dict[Future, str] = {pool.submit(_in_worker, task, spec, folder, conditions): identity
+                                  for identity, spec in left.items()}
+    pending = set(futures)
+    try:
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                if future.result():
+                    record_made(futures[future])
+                left.pop(futures[future])
+    except BaseException:
+        for future in pending:
+            future.cancel()
+        raise
+
+
+def _weights_task(spec, store, conditions) -> bool:
+    return _within_budget(runs.trained_weights, spec, store, conditions)
+
+
+def _record_task(spec, store, conditions) -> bool:
+    return _within_budget(runs.ensure, spec, store, conditions)
+
+
+def _within_budget(call, spec, store, conditions) -> bool:
+    """Whether the call finished; not started at all when the deadline has passed."""
+    if conditions.deadline is not None and time.time() > conditions.deadline:
+        return False
+    try:
+        call(spec, store, conditions)
+    except runs.BudgetSpent:
+        return False
+    return True
+
+
+@functools.cache
+def _store(folder: str) -> Store:
+    return Store(folder)  # one reader and one part file per worker process
+
+
+def _in_worker(task, spec, folder, conditions) -> bool:
+    environment.settle()
+    return task(spec, _store(folder), conditions)
+
+
+def _pool(workers: int, device: str) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    slots = context.Queue()
+    for slot in range(workers):
+        slots.put(slot)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(slots, os.getpid()))
+
+
+def _start_worker(slots, parent: int):
+    """Gives this worker its GPU, and makes it end with its parent: an orphan would train on, unseen."""
+    if "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _gpu_count() -> int:
+    """GPUs that the driver shows, without starting CUDA in this process."""
+    return len([name for name in os.listdir("/dev") if name.startswith("nvidia") and name[6:].isdigit()]) \
+        if os.path.isdir("/dev") else 0
+
+
+def _end_with(parent: int):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

@@ -1,0 +1,257 @@
+"""Networks: built from widths, equal to the published ones, with errors that say what to do."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+from pruneproxy.errors import UserError
+from pruneproxy.models import MODELS, ModelConfig, build, listings, slots_of, smallest_size, with_widths
+
+OPTIONS = [ModelConfig(name=name, shortcut=shortcut, strides=strides)
+           for name, plan in MODELS.items()
+           for shortcut in plan.shortcuts or ("default",)
+           for strides in (plan.strides if len(plan.strides) > 1 else ("default",))]
+
+
+def label(config):
+    return "-".join((config.name, config.shortcut, config.strides))
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def images(*shape, seed=1):
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+def slim(config, *, channels=3, classes=10, seed=0):
+    """A narrow network on the smallest images that it reads."""
+    size = max(smallest_size(config), 4)
+    return build(replace(config, width=0.1), shape=(channels, size, size), classes=classes, generator=seeded(seed))
+
+
+def with_random_statistics(model):
+    """Batch normalisations that do something, as after training."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for tensor in (module.weight, module.running_var):
+                nn.init.uniform_(tensor, 0.5, 1.5, generator=seeded(tensor.numel()))
+            for tensor in (module.bias, module.running_mean):
+                nn.init.normal_(tensor, generator=seeded(tensor.numel()))
+    return model.eval()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("config", OPTIONS, ids=label)
+def test_every_network_trains_on_the_smallest_images_that_it_reads(config, channels):
+    model = slim(config, channels=channels, classes=7)
+    logits = model(images(3, *model.shape))
+    logits.square().mean().backward()
+    assert logits.shape == (3, 7)
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("config", OPTIONS, ids=label)
+def test_every_network_builds_on_the_meta_device_with_the_same_state(config):
+    with torch.device("meta"):
+        shell = build(replace(config, width=0.1), shape=(3, 32, 32), classes=10)
+    real = build(replace(config, width=0.1), shape=(3, 32, 32), classes=10)
+    assert {name: value.shape for name, value in shell.state_dict().items()} == \
+           {name: value.shape for name, value in real.state_dict().items()}
+    assert all(value.is_meta for value in shell.state_dict().values())
+
+
+@pytest.mark.parametrize("config", OPTIONS, ids=label)
+def test_a_network_rebuilt_from_its_own_config_takes_its_state(config):
+    model = slim(config).eval()
+    twin = build(model.config, shape=model.shape, classes=model.classes).eval()
+    twin.load_state_dict(model.state_dict())
+    x = images(2, *model.shape)
+    assert twin.config == model.config
+    assert torch.equal(twin(x), model(x))
+    assert torch.equal(copy.deepcopy(model)(x), model(x))
+    assert torch.equal(pickle.loads(pickle.dumps(model))(x), model(x))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_seed_gives_the_same_weights_and_leaves_the_global_random_state_alone(name):
+    before = torch.get_rng_state()
+    first, again, other = (slim(ModelConfig(name=name), seed=seed) for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not torch.equal(first.fc.weight, other.fc.weight)
+
+
+def test_without_a_generator_the_global_seed_decides():
+    torch.manual_seed(5)
+    first, second = (build(ModelConfig(), shape=(1, 8, 8), classes=10).fc.weight for _ in range(2))
+    torch.manual_seed(5)
+    again = build(ModelConfig(), shape=(1, 8, 8), classes=10).fc.weight
+    assert torch.equal(again, first)
+    assert not torch.equal(again, second)
+
+
+@pytest.mark.parametrize("name", ["resnet20", "mobilenet_v2", "vgg16_bn", "mlp"])
+def test_weights_have_the_variance_of_he_initialisation(name):
+    model = build(ModelConfig(name=name), shape=(3, 32, 32), classes=10, generator=seeded())
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan_in, _ = nn.init._calculate_fan_in_and_fan_out(module.weight)
+            tolerance = 5 / module.weight.numel() ** 0.5  # more than seven standard errors of a standard deviation
+            assert module.weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=tolerance)
+            assert module.bias is None or not module.bias.any()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
+def test_resnets_equal_torchvisions_with_its_state_dict(name):
+    reference = with_random_statistics(getattr(torchvision.models, name)(num_classes=5))
+    model = build(ModelConfig(name=name), shape=(3, 64, 64), classes=5).eval()
+    model.load_state_dict(reference.state_dict())
+    x = images(2, 3, 64, 64)
+    torch.testing.assert_close(model(x), reference(x))
+
+
+def test_mobilenet_equals_torchvisions_with_its_weights_in_order():
+    reference = with_random_statistics(torchvision.models.mobilenet_v2(num_classes=5))
+    model = build(ModelConfig(name="mobilenet_v2", strides="imagenet"), shape=(3, 64, 64), classes=5).eval()
+    model.load_state_dict(dict(zip(model.state_dict(), reference.state_dict().values(), strict=True)))
+    x = images(2, 3, 64, 64)
+    torch.testing.assert_close(model(x), reference(x))
+
+
+@pytest.mark.parametrize("name", ["vgg16_bn", "vgg19_bn"])
+def test_vggs_equal_torchvisions_features_with_their_weights_in_order(name):
+    reference = with_random_statistics(getattr(torchvision.models, name)(num_classes=5).features)
+    convolutions = [module for module in reference if isinstance(module, nn.Conv2d)]
+    for convolution in convolutions:
+        nn.init.zeros_(convolution.bias)
+    skipped = {id(convolution.bias) for convolution in convolutions}
+    values = [value for value in reference.state_dict(keep_vars=True).values() if id(value) not in skipped]
+    model = build(ModelConfig(name=name), shape=(3, 32, 32), classes=5).eval()
+    model.load_state_dict(dict(zip(list(model.state_dict())[:-2], values, strict=True)), strict=False)
+    x = images(2, 3, 32, 32)
+    torch.testing.assert_close(model(x), model.fc(reference(x).flatten(1)))
+
+
+@pytest.mark.parametrize("shortcut", ["A", "B", "B-plain"])
+def test_cifar_resnets_equal_the_formulae_of_the_paper(shortcut):
+    config = ModelConfig(name="resnet14", shortcut=shortcut)
+    model = with_random_statistics(build(config, shape=(3, 32, 32), classes=10))
+    state = model.state_dict()
+
+    def normalise(x, name):
+        return F.batch_norm(x, *(state[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")))
+
+    x = z = images(2, 3, 32, 32)
+    z = normalise(F.conv2d(z, state["conv1.weight"], padding=1), "bn1").relu()
+    for stage in (1, 2, 3):
+        for block in (0, 1):
+            at, stride = f"layer{stage}.{block}", 2 if stage > 1 and block == 0 else 1
+            y = normalise(F.conv2d(z, state[f"{at}.conv1.weight"], stride=stride, padding=1), f"{at}.bn1").relu()
+            y = normalise(F.conv2d(y, state[f"{at}.conv2.weight"], padding=1), f"{at}.bn2")
+            if stride == 2 and shortcut == "A":
+                quarter = y.shape[1] // 4
+                z = F.pad(z[:, :, ::2, ::2], (0, 0, 0, 0, quarter, quarter))
+            elif stride == 2:
+                z = F.conv2d(z, state[f"{at}.downsample.0.weight"], stride=2)
+                z = z if shortcut == "B-plain" else normalise(z, f"{at}.downsample.1")
+            z = (y + z).relu()
+    expected = z.mean((2, 3)) @ state["fc.weight"].T + state["fc.bias"]
+    torch.testing.assert_close(model(x), expected)
+
+
+@pytest.mark.parametrize("config", OPTIONS, ids=label)
+def test_channels_last_stays_until_the_pooling(config):
+    model = slim(config).to(memory_format=torch.channels_last).eval()
+    formats = []
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, inputs, output: formats.append(
+                inputs[0].is_contiguous(memory_format=torch.channels_last)))
+    model(images(2, *model.shape).to(memory_format=torch.channels_last))
+    assert all(formats)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_width_multiplier_scales_every_published_width(name):
+    full, half, thinnest = (slots_of(ModelConfig(name=name, width=width)) for width in (1, 0.5, 1e-9))
+    assert [slot.width for slot in half] == [round(slot.width / 2) for slot in full]
+    assert {slot.width for slot in thinnest} == {1}
+
+
+def test_explicit_widths_are_taken_as_they_are():
+    config = ModelConfig(name="resnet8", widths=[3, 4, 5, 6, 7, 8], width=0.5)
+    model = build(config, shape=(1, 8, 8), classes=3)
+    assert model.config == config and config.widths == (3, 4, 5, 6, 7, 8)
+    assert [group.width for group in model.groups()] == [3, 4, 5, 6, 7, 8]
+    assert model.layer3[0].conv1.weight.shape == (8, 5, 3, 3)
+    assert model(images(2, 1, 8, 8)).shape == (2, 3)
+
+
+def test_an_mlp_takes_any_number_of_hidden_layers_and_tabular_inputs():
+    model = build(ModelConfig(name="mlp", widths=(9, 4)), shape=(6,), classes=3)
+    assert [tuple(weight.shape) for weight in model.parameters() if weight.dim() == 2] == [(9, 6), (4, 9), (3, 4)]
+    assert model(images(5, 6)).shape == (5, 3)
+
+
+def test_with_widths_changes_only_the_groups_that_it_names():
+    model = build(ModelConfig(name="resnet8"), shape=(1, 8, 8), classes=3)
+    assert with_widths(model, {"layer2.0.conv1": 5}).widths == (16, 16, 32, 5, 64, 64)
+    assert model.config.widths == (16, 16, 32, 32, 64, 64)
+    with pytest.raises(UserError, match="no group 'layer9': expected some of layer1, layer1.0.conv1"):
+        with_widths(model, {"layer9": 5})
+
+
+def test_listings_name_every_network_with_its_published_size():
+    found = {listing.name: listing for listing in listings()}
+    assert list(found) == list(MODELS)
+    for name in ("resnet18", "resnet34", "resnet50"):
+        weights = torchvision.models.get_model_weights(name).DEFAULT
+        assert found[name].parameters == weights.meta["num_params"]
+        assert found[name].multiplications / 1e9 == pytest.approx(weights.meta["_ops"], abs=5e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_image_one_pixel_too_small_is_refused_with_the_smallest_size(name):
+    config = ModelConfig(name=name, width=0.1)
+    size = smallest_size(config)
+    if name == "mlp":
+        assert size == 1
+        return
+    with pytest.raises(UserError, match=f"needs images of at least {size} pixels a side, got {size}x{size - 1}"):
+        build(config, shape=(3, size, size - 1), classes=10)
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"name": "resnet57"}, r"unknown model 'resnet57' \(did you mean 'resnet56'\?\): expected one of resnet8, "),
+    ({"shortcut": "C"}, "unknown shortcut of resnet20 'C'.*: expected one of default, A, B, B-plain"),
+    ({"name": "vgg16_bn", "shortcut": "A"}, "vgg16_bn has no choice of shortcut: leave shortcut at 'default'"),
+    ({"name": "mobilenet_v2", "strides": "small"}, "unknown strides .* of default, thesis, hpo-code, imagenet"),
+    ({"width": 0}, "width must be a positive factor of the published widths, got 0"),
+    ({"widths": (1, 2)}, "resnet20 has 12 groups of channels, got 2 widths: give one width per group"),
+    ({"widths": (4,) * 11 + (0,)}, "widths must be whole numbers of at least 1, got"),
+    ({"name": "mlp", "widths": ()}, "widths must be whole numbers of at least 1, got"),
+    ({"name": "mlp", "widths": (2.5,)}, "widths must be whole numbers of at least 1, got"),
+])
+def test_a_wrong_configuration_is_refused_in_one_sentence(settings, message):
+    with pytest.raises(UserError, match=message):
+        ModelConfig(**settings)
+
+
+def test_a_wrong_input_or_number_of_classes_is_refused():
+    with pytest.raises(UserError, match=r"reads images of shape \(channels, height, width\), got \(8,\): use an mlp"):
+        build(ModelConfig(), shape=(8,), classes=10)
+    with pytest.raises(UserError, match="expected at least 2 classes, got 1"):
+        build(ModelConfig(), shape=(3, 8, 8), classes=1)
+
+
+def test_a_configuration_cannot_be_changed_in_place():
+    with pytest.raises(FrozenInstanceError):
+        ModelConfig().name = "resnet8"
