@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 import pandas as pd
 
-from pruneproxy.errors import UserError, choose
+from pruneproxy.errors import UserError
 from pruneproxy.stats import holm
 
 STATUSES = ("confirmed", "refuted", "inconclusive", "not run")
@@ -55,38 +55,26 @@ class Verdict:
             raise UserError(f"expected a status out of {', '.join(STATUSES)}, got {self.status!r}")
 
 
-MIRRORS = {
-    "none": lambda value, samples: samples,
-    "difference": lambda value, samples: 2 * value - samples,
-    "ratio": lambda value, samples: value**2 / samples,
-    "correlation": lambda value, samples: np.clip(2 * value - samples, -1, 1),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """One measured number, its replicates (empty for a printed number), and what it belongs to.
 
-    `mirror` names how replicates are mirrored at the value, which gives the basic bootstrap interval instead of the percentile
-    one: right for maxima, losses and rank correlations, which noise shifts in one direction. Such an interval need not contain
-    the measured value, because that carries the bias once and the replicates carry it twice.
+    `mirrored` is for rank correlations, which noise pulls down: replicates are mirrored at the value and cut to [-1, 1] (the
+    basic bootstrap interval). In simulations of landscapes this covers the noise-free correlation far more often; for every
+    other effect here the plain percentiles err less.
     """
 
     label: str
     value: float
     samples: np.ndarray = field(default_factory=lambda: np.empty(0))
-    mirror: str = "none"
-
-    def __post_init__(self):
-        choose(self.mirror, MIRRORS, "mirror")
+    mirrored: bool = False
 
     @property
     def draws(self) -> np.ndarray:
         """The replicates that intervals and p-values use; the value itself where there are none."""
         if not self.samples.size:
             return np.array([self.value])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return MIRRORS[self.mirror](self.value, self.samples)
+        return np.clip(2 * self.value - self.samples, -1, 1) if self.mirrored else self.samples
 
     @property
     def interval(self) -> tuple[float, float] | None:

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from tqdm import tqdm
 
 from pruneproxy import claims as claims_of
-from pruneproxy import costs, data, models, workers
+from pruneproxy import data, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.locations import records_folder
+from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES
 from pruneproxy.store import Store
 
@@ -163,14 +164,11 @@ def claims_table(rows: list[dict]) -> str:
 
 def models_table() -> str:
     """All networks at their published input, with parameters and multiplications per image."""
-    import torch
-
-    lines = [f"{'name':14} {'input':12} {'parameters':>12} {'multiplications':>16}  title"]
-    for name, plan in models.MODELS.items():
-        with torch.device("meta"):
-            model = models.build(models.ModelConfig(name=name), shape=plan.shape, classes=plan.classes)
-        size = "x".join(map(str, plan.shape))
-        lines.append(f"{name:14} {size:12} {costs.parameters(model):12,} {costs.total(costs.layers(model)):16,}  {plan.title}")
+    lines = [f"{'name':14} {'input':12} {'smallest':>8} {'groups':>6} {'parameters':>12} {'multiplications':>16}  title"]
+    for row in listings():
+        size = "x".join(map(str, row.shape))
+        lines.append(f"{row.name:14} {size:12} {row.smallest:8} {row.groups:6} {row.parameters:12,} "
+                     f"{row.multiplications:16,}  {row.title}")
     return "\n".join(lines)
 
 

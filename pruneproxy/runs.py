@@ -13,7 +13,7 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.models import ModelConfig
 from pruneproxy.randomness import generator
 from pruneproxy.specs import identity, to_dict
-from pruneproxy.store import Store, now
+from pruneproxy.store import Busy, Store, now
 from pruneproxy.train import TrainConfig, Training, weights_hash
 
 CHECKPOINT_AFTER = 60.0  # seconds; a shorter run is cheaper to repeat than to save
@@ -77,13 +77,19 @@ class Conditions:
     on_epoch: Callable[[RunSpec, dict], None] | None = None
 
 
-def ensure(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
-    """The record of `spec`: from the store if it is there, else by running it, and its scoring run before it."""
-    with store.run_lock(spec.id):
-        store.refresh()
-        if spec.id not in store:
-            store.append(_attempt(spec, store, conditions))
-            store.save_checkpoint(spec.id, None)
+def ensure(spec: RunSpec, store: Store, conditions: Conditions = Conditions(), *, wait: bool = True) -> dict | None:
+    """The record of `spec`: from the store if it is there, else by running it, and its scoring run before it.
+
+    While another process runs it, this one waits for the result, or without `wait` returns None at once.
+    """
+    try:
+        with store.run_lock(spec.id, wait=wait):
+            store.refresh()
+            if spec.id not in store:
+                store.append(_attempt(spec, store, conditions))
+                store.save_checkpoint(spec.id, None)
+    except Busy:
+        return None
     return store.get(spec.id)
 
 
@@ -139,17 +145,22 @@ def _scored(spec: RunSpec, shape, classes: int, store: Store, conditions: Condit
     return dense, surgery.choose_channels(dense, spec.prune.channels)
 
 
-def trained_weights(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
-    """The weights at the end of `spec`, saved once for all runs that need them; its record is stored on the way."""
+def trained_weights(spec: RunSpec, store: Store, conditions: Conditions = Conditions(), *, wait: bool = True) -> dict | None:
+    """The weights at the end of `spec`, saved once for all runs that need them; its record is stored on the way.
+
+    `wait` is as in `ensure`.
+    """
     name = f"{spec.id}-weights"
-    with store.run_lock(name), store.run_lock(spec.id):
-        if (saved := store.tensors(name)) is None:
-            training, record = _run(spec, store, replace(conditions, on_epoch=None))
-            store.save_tensors(name, training.model.state_dict())
-            store.append(record)
-            store.save_checkpoint(spec.id, None)
-            saved = store.tensors(name)
-    return saved
+    try:
+        with store.run_lock(spec.id, wait=wait):
+            if store.tensors(name) is None:
+                training, record = _run(spec, store, replace(conditions, on_epoch=None))
+                store.save_tensors(name, training.model.state_dict())
+                store.append(record)
+                store.save_checkpoint(spec.id, None)
+    except Busy:
+        return None
+    return store.tensors(name)
 
 
 def _train(training: Training, meter: "_Meter", spec: RunSpec, store: Store, conditions: Conditions):

@@ -3,6 +3,7 @@
 A kill loses no finished run, any number of processes may write, git can merge the folder, and there is no server.
 """
 
+import errno
 import json
 import os
 import re
@@ -10,15 +11,21 @@ import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pruneproxy.errors import UserError
 
 _HEAD = re.compile(rb'\{"id": "([0-9a-f]+)", "status": "(\w+)", .*\}\s*\Z', re.DOTALL)
+
+
+class Busy(Exception):
+    """Another process works on this run."""
 
 
 class Store:
@@ -101,7 +108,7 @@ class Store:
             with self._part.open("ab", buffering=0) as file:
                 written = file.write(line)
                 if written != len(line):
-                    raise OSError(28, "no space left on device")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(file.fileno())
         except OSError as error:
             if self._part.exists():
@@ -117,11 +124,19 @@ class Store:
     def _lock(self) -> FileLock:
         return FileLock(self.folder / ".lock")
 
-    def run_lock(self, identity: str) -> FileLock:
-        """Held by the process that works on a run, so that no second one repeats it; a kill releases it."""
+    @contextmanager
+    def run_lock(self, identity: str, *, wait: bool = True):
+        """Held while a process works on a run, so that no second one repeats it; a kill releases it.
+
+        Without `wait`, a lock that another process holds raises Busy.
+        """
         self._writable()
         (self.folder / "locks").mkdir(exist_ok=True)
-        return FileLock(self.folder / "locks" / f"{identity}.lock")
+        try:
+            with FileLock(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0):
+                yield
+        except Timeout as error:
+            raise Busy(identity) from error
 
     def pack(self) -> int:
         """Merges all parts into one file, ordered by id, and returns the number of records; run it alone."""
@@ -152,7 +167,7 @@ class Store:
         path = self.folder / "checkpoints" / f"{identity}.pt"
         try:
             return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
-        except (RuntimeError, EOFError, OSError):
+        except Exception:  # whatever is wrong with it, the run starts again
             return None
 
     def save_checkpoint(self, identity: str, state: dict | None):
@@ -169,7 +184,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             write(temporary)
             os.replace(temporary, path)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, SafetensorError) as error:
             temporary.unlink(missing_ok=True)
             raise _unwritable(self.folder, error) from error
 

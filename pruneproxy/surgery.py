@@ -49,47 +49,40 @@ def prunable(model: nn.Module, scope: str = "inner") -> list:
     return found
 
 
-def multiplications(model: nn.Module, widths: Mapping[str, int] | None = None) -> int:
-    """Multiplications per image of `model`, or of the same class with some of its groups at other widths."""
-    config = models.with_widths(model, widths) if widths else model.config
-    with torch.device("meta"):
-        shell = models.build(config, shape=model.shape, classes=model.classes)
-    return costs.total(costs.layers(shell))
-
-
 def choose_channels(model: nn.Module, config: PruneConfig) -> masks.Keep:
     """The channels that `config` keeps, scored on the weights that `model` has now."""
     groups = prunable(model, config.scope)
     scored = scores.SCORES[config.score](model, groups, fan_in=config.fan_in, coupled=config.coupled)
     removals = masks.removal_order(scored, allocation=config.allocation, floor=config.floor)
     widths = {group.name: group.width for group in groups}
-    target = round(config.target * multiplications(model))
-    return masks.closest(removals, widths, lambda kept: multiplications(model, kept), target)
+    dense = costs.layers(model)
+    target = round(config.target * costs.total(dense))
+    return masks.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, model, kept)), target)
 
 
 def narrow(model: nn.Module, keep: masks.Keep) -> nn.Module:
     """The same class with only the kept channels, and their weights."""
     config = models.with_widths(model, masks.kept_widths(keep))
     with next(model.parameters()).device:
-        small = models.build(config, shape=model.shape, classes=model.classes)
-    small.load_state_dict(narrow_state(model, keep))
+        small = models.build(config, shape=model.shape, classes=model.classes).to(next(model.parameters()).dtype)
+    small.load_state_dict(narrow_tensors(model, model.state_dict(), keep) | models.narrow_shortcuts(model, keep))
     return small.train(model.training)
 
 
-def narrow_state(model: nn.Module, keep: masks.Keep) -> dict[str, Tensor]:
-    """The state dict of `model` with removed channels cut out of producers' rows and consumers' columns."""
-    state = dict(model.state_dict())
+def narrow_tensors(model: nn.Module, tensors: Mapping[str, Tensor], keep: masks.Keep) -> dict[str, Tensor]:
+    """Per-parameter arrays of `model` (weights, gradients, momentum), cut: producers' rows and consumers' columns."""
+    result = dict(tensors)
     for group in model.groups():
         if group.name not in keep:
             continue
         index = keep[group.name].to(next(model.parameters()).device)
         for name in group.producers:
             for part in ("weight", "bias", "running_mean", "running_var"):
-                if state.get(f"{name}.{part}") is not None:
-                    state[f"{name}.{part}"] = state[f"{name}.{part}"][index]
+                if result.get(f"{name}.{part}") is not None:
+                    result[f"{name}.{part}"] = result[f"{name}.{part}"][index]
         for name in group.consumers:
-            state[f"{name}.weight"] = _columns(state[f"{name}.weight"], index, group.width)
-    return state | models.narrow_shortcuts(model, keep)
+            result[f"{name}.weight"] = _columns(result[f"{name}.weight"], index, group.width)
+    return result
 
 
 def _columns(weight: Tensor, index: Tensor, width: int) -> Tensor:

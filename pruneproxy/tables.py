@@ -31,7 +31,7 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, *, keys: Sequence[str]) 
     return table[[*keys, *NUMBERS]]
 
 
-def show(table: pd.DataFrame, *, digits: int = 2) -> pd.DataFrame:
+def show(table: pd.DataFrame, *, digits: int = 3) -> pd.DataFrame:
     """The table as text: `not run` where we have no number, `not printed` where the paper has none, intervals in brackets."""
     keys = [name for name in table if name not in NUMBERS]
     text = table[keys].copy()

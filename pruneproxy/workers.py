@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
@@ -67,7 +68,7 @@ def run_all(specs: Iterable[runs.RunSpec], store: Store, *, workers: int = 1, de
         if on_record is not None:
             on_record(identity, len(made), len(todo))
 
-    for wave, task in ((todo.scoring, _weights_task), (todo.rest, _record_task)):
+    for wave, task in ((todo.scoring, runs.trained_weights), (todo.rest, runs.ensure)):
         if not wave:
             continue
         if executor is None and workers <= 1:
@@ -80,11 +81,15 @@ def run_all(specs: Iterable[runs.RunSpec], store: Store, *, workers: int = 1, de
 
 
 def _serial(wave, task, store, conditions, record_made):
-    for identity, spec in wave.items():
-        if task(spec, store, conditions):
-            record_made(identity)
-        else:
-            return
+    left = dict(wave)
+    for wait in (False, True):
+        for identity, spec in list(left.items()):
+            result = _within_budget(task, spec, store, conditions, wait)
+            if result == "stopped":
+                return
+            if result == "done":
+                left.pop(identity)
+                record_made(identity)
 
 
 def _parallel(wave, task, folder, conditions, workers, executor, record_made):
@@ -93,7 +98,8 @@ def _parallel(wave, task, folder, conditions, workers, executor, record_made):
         with contextlib.ExitStack() as stack:
             pool = executor or stack.enter_context(_pool(workers, conditions.device))
             try:
-                _drain(pool, left, task, folder, conditions, record_made)
+                for wait in (False, True):
+                    _drain(pool, left, task, folder, conditions, wait, record_made)
                 return
             except BrokenProcessPool:
                 continue  # a worker died (killed, out of memory): what it had finished is in the store
@@ -101,41 +107,34 @@ def _parallel(wave, task, folder, conditions, workers, executor, record_made):
                     "use fewer workers if memory is short; every finished run is kept")
 
 
-def _drain(pool: Executor, left: dict, task, folder, conditions, record_made):
-    """Submits all of `left` and takes out of it what is done."""
-    futures: dict[Future, str] = {pool.submit(_in_worker, task, spec, folder, conditions): identity
+def _drain(pool: Executor, left: dict, task, folder, conditions, wait: bool, record_made):
+    """Submits all of `left` and takes out of it what is done; what another process holds stays in, unless it waits."""
+    futures: dict[Future, str] = {pool.submit(_in_worker, task, spec, folder, conditions, wait): identity
                                   for identity, spec in left.items()}
     pending = set(futures)
     try:
         while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            done, pending = wait_for(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                if future.result():
+                result = future.result()
+                if result == "done":
                     record_made(futures[future])
-                left.pop(futures[future])
+                if result != "busy":
+                    left.pop(futures[future])
     except BaseException:
         for future in pending:
             future.cancel()
         raise
 
 
-def _weights_task(spec, store, conditions) -> bool:
-    return _within_budget(runs.trained_weights, spec, store, conditions)
-
-
-def _record_task(spec, store, conditions) -> bool:
-    return _within_budget(runs.ensure, spec, store, conditions)
-
-
-def _within_budget(call, spec, store, conditions) -> bool:
-    """Whether the call finished; not started at all when the deadline has passed."""
+def _within_budget(task, spec, store, conditions, wait: bool) -> str:
+    """`done`, `busy` while another process has the run, or `stopped` by the deadline, perhaps before it began."""
     if conditions.deadline is not None and time.time() > conditions.deadline:
-        return False
+        return "stopped"
     try:
-        call(spec, store, conditions)
+        return "busy" if task(spec, store, conditions, wait=wait) is None else "done"
     except runs.BudgetSpent:
-        return False
-    return True
+        return "stopped"
 
 
 @functools.cache
@@ -143,9 +142,9 @@ def _store(folder: str) -> Store:
     return Store(folder)  # one reader and one part file per worker process
 
 
-def _in_worker(task, spec, folder, conditions) -> bool:
+def _in_worker(task, spec, folder, conditions, wait: bool) -> str:
     environment.settle()
-    return task(spec, _store(folder), conditions)
+    return _within_budget(task, spec, _store(folder), conditions, wait)
 
 
 def _pool(workers: int, device: str) -> ProcessPoolExecutor:

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from torch.nn import functional as nn
+from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms import functional as vision
 
-from pruneproxy.data import AUGMENTATIONS, DataConfig, Dataset, Split, load, prepare
-from pruneproxy.data import augment
+from pruneproxy.data import AUGMENTATIONS, DataConfig, Dataset, Split, augment, load, prepare
 from pruneproxy.errors import UserError
 
 
@@ -35,7 +35,7 @@ def test_crop_and_flip_equal_torchvision_with_zero_padding_before_normalisation(
     top, left = (torch.randint(9, (6,), generator=draws) for _ in range(2))
     flips = torch.randint(2, (6,), generator=draws)
     for i, image in enumerate(images):
-        cropped = vision.crop(vision.pad(image, 4, fill=0), int(top[i]), int(left[i]), 32)
+        cropped = vision.crop(vision.pad(image, 4, fill=0), int(top[i]), int(left[i]), 32, 32)
         turned = vision.hflip(cropped) if flips[i] else cropped
         expected = vision.normalize(turned.float(), data.mean.tolist(), data.std.tolist())
         assert torch.equal(batch[i], expected)
@@ -93,9 +93,13 @@ def test_random_boxes_have_the_area_and_aspect_of_torchvisions(monkeypatch):
     augment.random_box(torch.zeros(4000, 1, 64, 64), seeded(0))
     top, left, height, width = boxes["box"].T
     assert (top >= 0).all() and (left >= 0).all() and (top + height <= 64).all() and (left + width <= 64).all()
-    area, aspect = height * width / 64**2, width / height
-    assert 0.07 < area.min() and area.max() <= 1 and 0.7 < aspect.min() and aspect.max() < 1.4
-    assert area.mean() == pytest.approx(0.52, abs=0.03)  # uniform on 0.08..1, less the wide boxes that do not fit
+    torch.manual_seed(0)
+    draws = [RandomResizedCrop.get_params(torch.zeros(1, 64, 64), (0.08, 1), (3 / 4, 4 / 3)) for _ in range(4000)]
+    theirs = torch.tensor(draws).float()
+    for value in (lambda box: box[:, 2] * box[:, 3] / 64**2, lambda box: box[:, 3] / box[:, 2], lambda box: box[:, 0]):
+        ours, expected = value(boxes["box"]), value(theirs)
+        assert float(ours.mean()) == pytest.approx(float(expected.mean()), rel=0.05)
+        assert float(ours.std()) == pytest.approx(float(expected.std()), rel=0.05)
 
 
 def test_a_window_is_random_in_training_and_central_in_evaluation():
@@ -143,5 +147,5 @@ def test_an_unknown_augmentation_is_an_error_that_lists_the_known_ones():
 
 
 def test_colour_on_grey_images_is_an_error():
-    with pytest.raises(UserError, match="colour"):
-        load(DataConfig(augment="crop-flip-colour"))
+    with pytest.raises(UserError, match="augment='crop-flip-colour' needs colour images, and those of digits"):
+        DataConfig(augment="crop-flip-colour")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pruneproxy import commands
 from pruneproxy.claims import Claim, Verdict
 from pruneproxy.ledger import Row, collect
 from pruneproxy.recipes import RECIPES
@@ -21,20 +22,13 @@ class Evidence:
     scales: dict[str, str]
 
 
-def complete_scale(recipe, store: Store) -> str | None:
-    """The largest scale of which every run is in the store, None if there is none; `SCALES` has the largest first."""
-    complete = (scale for scale in recipe.SCALES if all(spec.id in store for spec in recipe.specs(scale)))
-    return next(complete, None)
-
-
-def read(records: Path) -> Evidence:
-    """What the folder of records, with one folder per recipe, has to say."""
-    stores = {stem: Store(records / stem) for stem in RECIPES}
-    found = {stem: complete_scale(recipe, stores[stem]) for stem, recipe in RECIPES.items()}
-    scales = {stem: scale for stem, scale in found.items() if scale}
+def read(records: Path, *, scale: str | None = None) -> Evidence:
+    """What the folder of records, with one folder per recipe, has to say at `scale` (None: the largest complete one)."""
+    scales = {stem: scale or commands.largest_scale(recipe, Store(records / stem)) for stem, recipe in RECIPES.items()}
+    verdicts = (commands.verdicts(stem, scale=scales[stem], records=str(records / stem)) for stem in RECIPES)
     return Evidence(
         claims=tuple(claim for recipe in RECIPES.values() for claim in recipe.CLAIMS.values()),
-        verdicts=tuple(verdict for stem, scale in scales.items() for verdict in RECIPES[stem].verdicts(stores[stem], scale)),
+        verdicts=tuple(verdict for found in verdicts for verdict in found),
         rows=collect(*(recipe.ROWS for recipe in RECIPES.values())),
         scales=scales,
     )

@@ -26,22 +26,8 @@ class Job:
     timeout: int = 600
 
 
-def parameter_names(notebook: Path) -> tuple[str, ...]:
-    """The names that a notebook's cell tagged `parameters` defines; papermill itself ignores unknown names."""
-    return tuple(papermill.inspect_notebook(str(notebook)))
-
-
-def check_parameters(notebook: Path, names: Iterable[str]) -> None:
-    """Raises unless the notebook has every one of these parameters."""
-    valid = parameter_names(notebook)
-    unknown = [name for name in names if name not in valid]
-    if unknown:
-        raise UserError(f"{notebook.name} has no parameter {unknown[0]!r}: expected one of {', '.join(sorted(valid))}")
-
-
 def run(job: Job) -> float:
     """Seconds that the notebook took; an error in a cell is a UserError, and the partial notebook is kept."""
-    check_parameters(job.source, job.parameters)
     job.output.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     try:

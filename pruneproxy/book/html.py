@@ -46,7 +46,7 @@ def build(output: Path) -> Path:
     shutil.rmtree(output / HTML, ignore_errors=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
     command += ["--toc", "book/_toc.yml", "--path-output", str(output.resolve()), *OPTIONS]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     result = subprocess.run(command, cwd=output / STAGE, capture_output=True, text=True, env=environment)
     if result.returncode:
         raise UserError(f"the book could not be built:\n{_causes(result.stdout + result.stderr)}")

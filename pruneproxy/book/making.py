@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pruneproxy.book import contents, evidence, execute, html, pages
+from pruneproxy.book.parameters import check_parameters, parameter_names
 from pruneproxy.errors import UserError
 
 
@@ -27,7 +28,7 @@ class BookConfig:
 def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) -> Path:
     """Builds the book and returns the folder of its HTML; `report` gets one line per step."""
     todo = contents.notebooks(config.root)
-    found = evidence.read(config.root / evidence.RECORDS)
+    found = evidence.read(config.root / evidence.RECORDS, scale=config.scale)
     source = html.stage(config.root, config.output)
     jobs = [job(notebook, config, found.scales, source) for notebook in todo]
     execute.run_all(
@@ -42,8 +43,9 @@ def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: P
     """How one notebook is run: on its part's committed records at the scale that is shown, training nothing."""
     stem = contents.stem(notebook)
     usual = {"records": str((config.root / evidence.RECORDS / stem).resolve()), "missing": "skip"}
-    usual |= {"scale": config.scale or scales[stem]} if config.scale or stem in scales else {}
-    known = execute.parameter_names(notebook)
+    usual |= {"scale": scales[stem]} if stem in scales else {}
+    known = parameter_names(notebook)
+    check_parameters(notebook, config.parameters)
     chosen = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
     return execute.Job(source=notebook, output=source / notebook.relative_to(config.root), parameters=chosen)
 

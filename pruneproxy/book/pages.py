@@ -9,9 +9,9 @@ from pruneproxy.ledger import Row
 
 
 def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
-    """One line per claim, with its verdict, effect, 95 % interval, seeds, scale and number of records."""
+    """One line per claim: its verdict, its effect with the 95 % interval, and the scale, seeds and records behind it."""
     known = {verdict.claim: verdict for verdict in verdicts}
-    head = ("Claim", "Verdict", "Effect", "95 % interval", "Seeds", "Scale", "Records")
+    head = ("Claim", "Verdict", "Effect", "Evidence")
     rows = [_claim_cells(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
     return _table(head, rows)
 
@@ -43,11 +43,23 @@ def api_reference() -> str:
 
 
 def _claim_cells(claim: Claim, verdict: Verdict) -> tuple[str, ...]:
-    interval = f"{verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}" if verdict.interval else ""
-    where = f"{claim.id}: {claim.text} ({claim.where})"
-    found = f"{verdict.effect} {verdict.note}"
-    ran = (str(verdict.seeds or ""), verdict.scale, str(len(verdict.records) or ""))
-    return (where, f"**{verdict.status}**", found, interval, *ran)
+    return (f"{claim.id}: {claim.text} ({claim.where})", f"**{verdict.status}**", _effect(verdict), _ran(verdict))
+
+
+def _effect(verdict: Verdict) -> str:
+    parts = [verdict.effect]
+    if verdict.interval:
+        parts.append(f"{verdict.value:.3g}, 95 % interval {verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}")
+    if verdict.p is not None:
+        parts.append(f"corrected p {verdict.p:.2g}")
+    return "; ".join(filter(None, [*parts, verdict.note]))
+
+
+def _ran(verdict: Verdict) -> str:
+    if not verdict.records:
+        return ""
+    seeds = f"{verdict.seeds} seed{'s' * (verdict.seeds != 1)}"
+    return f"scale `{verdict.scale}`, {seeds}, {len(verdict.records)} records"
 
 
 def _not_run(claim: Claim) -> Verdict:

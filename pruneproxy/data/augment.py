@@ -15,11 +15,14 @@ from torch.nn import functional
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How a training batch is changed, and which central share of the side (`window`) an evaluation batch shows."""
+    """How a training batch is changed, which central share of the side (`window`) an evaluation
+    batch shows, and whether the images must have three channels (`colour`).
+    """
 
     change: Callable[[Tensor, Generator], Tensor]
     text: str
     window: float = 1.0
+    colour: bool = False
 
 
 def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
@@ -190,23 +193,38 @@ AUGMENTATIONS: dict[str, Policy] = {
     "none": Policy(change=lambda images, generator: images, text="images as they are"),
     "flip": Policy(change=random_flip, text="mirrored left to right"),
     "crop": Policy(change=random_crop, text="zero padding of 4, random crop"),
-    "crop-flip": Policy(change=chain(random_crop, random_flip), text="zero padding of 4, random crop, flip"),
+    "crop-flip": Policy(
+        change=chain(random_crop, random_flip),
+        text="zero padding of 4, random crop, flip (hp_space Sec. 3.1.1, proxy_hpo, ekg)",
+    ),
     "crop-reflect-flip": Policy(
-        change=chain(random_crop, random_flip, mode="reflect"), text="mirrored padding of 4, random crop, flip"
+        change=chain(random_crop, random_flip, mode="reflect"),
+        text="mirrored padding of 4, random crop, flip (ekg's released code)",
     ),
     "crop-flip-colour": Policy(
-        change=chain(random_crop, random_flip, random_colour), text="crop-flip, then brightness, contrast, saturation"
+        change=chain(random_crop, random_flip, random_colour),
+        text="crop-flip, then brightness, contrast, saturation (ekg's fine-tuning)",
+        colour=True,
     ),
     "rotate-crop-flip": Policy(
         change=chain(random_rotation, lambda images, generator: random_crop(images, generator, padding=6), random_flip),
-        text="turned by up to 15 degrees, zero padding of 6, random crop, flip",
+        text="turned by up to 15 degrees, zero padding of 6, random crop, flip (proxy_hpo on Tiny-ImageNet)",
     ),
     "translate-flip": Policy(
-        change=chain(random_translation, random_flip), text="moved by up to 10 % with a mirrored border, flip"
+        change=chain(random_translation, random_flip),
+        text="moved by up to 10 % with a mirrored border, flip (sparse_tradeoff's released code)",
     ),
-    "centre-flip": Policy(change=chain(random_centre, random_flip), text="half of the images enlarged by 8/7, flip"),
-    "box-flip": Policy(change=chain(random_box, random_flip), text="random resized crop (8-100 % of the area), flip"),
+    "centre-flip": Policy(
+        change=chain(random_centre, random_flip),
+        text="half of the images enlarged by 8/7, flip (proxy_hpo's released code)",
+    ),
+    "box-flip": Policy(
+        change=chain(random_box, random_flip),
+        text="random resized crop of 8-100 % of the area, flip (find_eval Sec. A.1)",
+    ),
     "window-flip": Policy(
-        change=chain(random_window, random_flip), text="7/8 of the side (224 of 256) at random, flip", window=7 / 8
+        change=chain(random_window, random_flip),
+        text="7/8 of the side (224 of 256) at random, flip (hp_space on ImageNet)",
+        window=7 / 8,
     ),
 }

@@ -35,7 +35,7 @@ class DataConfig:
 
     def __post_init__(self):
         entry = choose(self.name, CATALOGUE, "data set")
-        choose(self.augment, AUGMENTATIONS, "augmentation")
+        policy = choose(self.augment, AUGMENTATIONS, "augmentation")
         choose(self.normalise, NORMALISATIONS, "normalisation")
         for field in ("train_images", "eval_images", "size"):
             value = getattr(self, field)
@@ -45,6 +45,9 @@ class DataConfig:
             raise UserError(f"holdout must be a share from 0 to below 1, got {self.holdout!r}")
         if entry.kind == "tabular" and (self.size is not None or self.augment != "none"):
             raise UserError(f"{self.name} is tabular: leave size at None and augment at 'none'")
+        if (policy.colour or self.normalise == "imagenet") and (entry.kind == "tabular" or entry.shape[0] != 3):
+            chosen = f"augment={self.augment!r}" if policy.colour else "normalise='imagenet'"
+            raise UserError(f"{chosen} needs colour images, and those of {self.name} are not: choose another")
 
 
 @dataclass(frozen=True, eq=False)

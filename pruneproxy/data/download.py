@@ -59,7 +59,7 @@ def receive(url: str, path: Path, progress: Progress) -> Path:
         while block := answer.read(BLOCK):
             file.write(block)
             done += len(block)
-            progress(path.name, done, total)
+            progress(done, total)
     if total is not None and done != total:
         raise UserError(f"expected {total:,} bytes, got {done:,}")
     return path

@@ -34,7 +34,7 @@ def read_exchange(folder: Path, entry: Entry) -> Copy:
     paths = {"train": exchange_file(folder, "train"), "test": exchange_file(folder, "test", "val")}
     missing = [split for split, path in paths.items() if path is None]
     if missing:
-        raise UserError(f"expected {' and '.join(missing)}.npz or .npz.xz in {folder}, found none: give the folder that holds the copy")
+        raise UserError(f"expected {' and '.join(missing)}.npz or .npz.xz in {folder}, found none: give its folder")
     files = {split: open_npz(path) for split, path in paths.items()}
     forms = {str(file.get("codec", paths[split].name.partition(".")[2])) for split, file in files.items()}
     classes = tuple(str(name) for name in files["train"]["classes"])

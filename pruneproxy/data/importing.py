@@ -14,14 +14,14 @@ from pruneproxy.data.readers import READERS
 from pruneproxy.data.stored import Copy, data_root, describe, read_facts, write_copy
 from pruneproxy.errors import UserError, choose
 
-Progress = Callable[[str, int, int | None], None]
+Progress = Callable[[int, int | None], None]  # bytes done, bytes in all (None if unknown), of one file after the other
 
 
-def silent(text: str, done: int, total: int | None) -> None:
+def silent(done: int, total: int | None) -> None:
     """The progress callback that shows nothing."""
 
 
-def import_set(name: str, path, root=None, *, size: int | None = None, progress: Progress = silent) -> str:
+def import_set(name: str, path, root=None, progress: Progress = silent, *, size: int | None = None) -> str:
     """A sentence about what was taken from `path` (a folder or file) into the data folder, replacing an older copy.
 
     Accepted are the set's published files, packed or unpacked, and the npz files of `pruneproxy.data.exchange`.
@@ -49,7 +49,7 @@ def importable(name: str) -> Entry:
 def store(name: str, copy: Copy, folder: Path, origin: Mapping, progress: Progress) -> None:
     """Checks a copy against the catalogue and writes it into `folder`."""
     check_labels(copy, CATALOGUE[name])
-    write_copy(copy, folder, origin, lambda done, total: progress(f"storing {name}", done, total))
+    write_copy(copy, folder, origin, progress)
 
 
 def sentence(name: str, root: Path) -> str:

@@ -141,7 +141,7 @@ def read_mat(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
 
 def mat_part(path: Path, entry: Entry) -> Part:
     """Images (H, W, C, N) and labels (N, 1) of a MATLAB file."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat  # slow to import, and needed for one set
 
     try:
         content = loadmat(path)
@@ -153,7 +153,7 @@ def mat_part(path: Path, entry: Entry) -> Part:
 
 def read_elec2(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
     """Elec2: a table with a header; the class is 1 or UP where the price rose."""
-    import pandas
+    import pandas  # slow to import, and needed for tables only
 
     file = find(path, *(f"{stem}.csv{ending}" for stem in ("elec2", "elec") for ending in ("", ".gz", ".xz")))
     with opened(file) as table:
@@ -167,7 +167,7 @@ def read_elec2(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
 
 def read_higgs(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
     """HIGGS: a table without a header, the class first; the last rows are the test split."""
-    import pandas
+    import pandas  # slow to import, and needed for tables only
 
     file = find(path, "HIGGS.csv.gz", "HIGGS.csv", "HIGGS.csv.xz")
     with opened(file) as table:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -91,16 +92,21 @@ def missing_file(path: Path, names: Iterable[str]) -> UserError:
 
 
 def write_inputs(part: Part, path: Path, report) -> str:
-    """The sha256 of the inputs, written to `path` chunk by chunk; `report(done, total)` after each."""
-    total, done, digest = len(part.labels), 0, hashlib.sha256()
-    array = np.lib.format.open_memmap(path, "w+", dtype=part.dtype, shape=(total, *part.shape))
-    for chunk in part.chunks:
-        chunk = np.ascontiguousarray(chunk, dtype=part.dtype)
-        array[done : done + len(chunk)] = chunk[: max(total - done, 0)]
-        digest.update(chunk)
-        done += len(chunk)
-        report(done, total)
-    array.flush()
+    """The sha256 of the inputs, written to `path` chunk by chunk; `report(bytes done, bytes in all)` after each.
+
+    Plain writes: on a full disk a mapped file would kill the process instead of raising an error.
+    """
+    total, done, digest, dtype = len(part.labels), 0, hashlib.sha256(), np.dtype(part.dtype)
+    row = math.prod(part.shape) * dtype.itemsize
+    facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (total, *part.shape)}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, facts)
+        for chunk in part.chunks:
+            chunk = np.ascontiguousarray(chunk, dtype=dtype)
+            file.write(chunk)
+            digest.update(chunk)
+            done += len(chunk)
+            report(done * row, total * row)
     if done != total:
         raise UserError(f"expected as many inputs as labels, got {done} and {total}: the copy is incomplete")
     return digest.hexdigest()

@@ -7,19 +7,21 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError, choose
+from pruneproxy.stats import rowwise
 from pruneproxy.stats.landscapes import SETTING, finished, log_points
+from pruneproxy.stats.rowwise import Rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replicates:
     """Landscapes of one network on the same settings: row 0 as measured, the other rows resampled.
 
-    `points` has shape (rows, settings, 2), log10 of weight decay and learning rate; `values` gives for each variant an array
-    (rows, settings), NaN where a setting was not run. `by` says what was resampled, `runs` the fewest runs of a setting.
+    `points` has shape (rows, settings, 2), log10 of weight decay and learning rate; `landscapes` gives for each variant the
+    values, NaN where a setting was not run. `by` says what was resampled, `runs` the fewest runs of a setting.
     """
 
     points: np.ndarray
-    values: dict[str, np.ndarray]
+    landscapes: dict[str, Rows]
     by: str
     runs: int
 
@@ -45,7 +47,8 @@ def replicate(frame: pd.DataFrame, *, value: str = "top1", replicates: int = 200
 
     `by="seeds"` draws the runs of each setting with replacement and widens their mean about the measured one by
     sqrt(n / (n - 1)), without which the variance of a mean of n runs comes out too small by (n - 1) / n. `by="settings"` draws
-    settings with replacement, the same ones for every variant. `"auto"` takes seeds if every setting has two runs or more.
+    settings with replacement, the same ones for every variant, and measures them against the best value of the whole grid: it
+    speaks of the choice of settings, not of the noise of a run. `"auto"` takes seeds if every setting has two runs or more.
     """
     rows = finished(frame, value)
     if rows.empty or rows["network"].nunique() != 1:
@@ -58,8 +61,8 @@ def replicate(frame: pd.DataFrame, *, value: str = "top1", replicates: int = 200
     fewest = min(int(count[count > 0].min()) for count in counts)
     by = ("seeds" if fewest >= 2 else "settings") if by == "auto" else by
     draw = choose(by, RESAMPLERS, "kind of resampling")
-    points, values = draw(log_points(settings), runs, replicates, np.random.default_rng(seed))
-    return Replicates(points=points, values=values, by=by, runs=fewest)
+    points, landscapes = draw(log_points(settings), runs, replicates, np.random.default_rng(seed))
+    return Replicates(points=points, landscapes=landscapes, by=by, runs=fewest)
 
 
 def _runs(rows, settings, value) -> np.ndarray:
@@ -70,7 +73,7 @@ def _runs(rows, settings, value) -> np.ndarray:
 
 
 def _by_seeds(points, runs, replicates, generator):
-    return points[None], {name: _redrawn_means(table, replicates, generator) for name, table in runs.items()}
+    return points[None], {name: rowwise.rows(_redrawn_means(table, replicates, generator)) for name, table in runs.items()}
 
 
 def _redrawn_means(table, replicates, generator) -> np.ndarray:
@@ -89,7 +92,7 @@ def _by_settings(points, runs, replicates, generator):
     picks = generator.integers(len(points), size=(replicates, len(points)))
     picks = np.vstack([np.arange(len(points)), picks])
     means = {name: _redrawn_means(table, 0, generator)[0] for name, table in runs.items()}
-    return points[picks], {name: mean[picks] for name, mean in means.items()}
+    return points[picks], {name: Rows(values=mean[picks], best=np.full(len(picks), np.nanmax(mean))) for name, mean in means.items()}
 
 
 RESAMPLERS = {"seeds": _by_seeds, "settings": _by_settings}

@@ -4,7 +4,7 @@ import math
 
 
 def _step(config, epoch: float) -> float:
-    passed = sum(math.floor(epoch) >= round(share * config.epochs) for share in config.milestones)
+    passed = sum(math.floor(epoch) >= max(1, round(share * config.epochs)) for share in config.milestones)
     return config.decay_factor**passed
 
 

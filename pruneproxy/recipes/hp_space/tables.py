@@ -68,10 +68,10 @@ def best_accuracies(frame: pd.DataFrame, **choices) -> pd.DataFrame:
     printed = published("text-4.1.1").assign(quantity=lambda rows: rows["metric"].str.replace("-", "", regex=False))
     printed = printed.rename(columns={"best_accuracy_pct": "published"})
     ours = []
-    for value in ("top1", "top5"):
+    for value in (name for name in ("top1", "top5") if name in frame):
         wanted = frame[frame["network"].map(_model).isin(printed.loc[printed["quantity"] == value, "model"])]
-        study = _study(wanted.drop(columns="top1").rename(columns={value: "top1"}) if value != "top1" else wanted, choices)
-        ours += [_row(variant, value, effect(variant.label, study.best(variant), "difference")) for variant in study.variants]
+        study = _study(wanted, choices | {"value": value})
+        ours += [_row(variant, value, effect(variant.label, study.best(variant))) for variant in study.variants]
     return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
 
 
@@ -94,14 +94,14 @@ def risks(frame: pd.DataFrame, **choices) -> pd.DataFrame:
     study = _study(frame, choices)
     unpruned = [(variant, variant) for variant in study.variants if variant.method == "none"]
     summaries = [(relative, summary) for relative in (False, True) for summary in (rowwise.mean, rowwise.deviation)]
-    ours = [_row(variant, quantity, effect(variant.label, study.risk(base, variant, relative=relative, summary=summary), "difference"))
+    ours = [_row(variant, quantity, effect(variant.label, study.risk(base, variant, relative=relative, summary=summary)))
             for base, variant in [*unpruned, *study.pruned()]
             for quantity, (relative, summary) in zip(columns.values(), summaries, strict=True)]
     return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
 
 
 def _study(frame, choices) -> Study:
-    return Study(finished(frame), **({"replicates": 2000} | choices))
+    return Study(frame, **({"replicates": 2000} | choices))
 
 
 def _model(network: str) -> str:

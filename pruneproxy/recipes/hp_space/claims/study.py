@@ -24,23 +24,24 @@ class Study:
     frame: pd.DataFrame
     replicates: int = 10_000
     seed: int = 0
+    value: str = "top1"
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        return variants(self.frame)
+        return variants(self.frame, self.value)
 
     @cached_property
     def draws(self) -> dict[str, Replicates]:
-        return {network: replicate(rows, replicates=self.replicates, seed=self.seed)
+        return {network: replicate(rows, value=self.value, replicates=self.replicates, seed=self.seed)
                 for network, rows in self.frame.groupby("network") if any(v.network == network for v in self.variants)}
 
     @cached_property
     def ellipses(self) -> dict[tuple[Variant, float], rowwise.Ellipses]:
-        return {(variant, x): rowwise.ellipses(self.draws[variant.network].points, self.values(variant), x)
+        return {(variant, x): rowwise.ellipses(self.draws[variant.network].points, self.rows(variant), x)
                 for variant in self.variants for x in REGIONS}
 
-    def values(self, variant: Variant) -> np.ndarray:
-        return self.draws[variant.network].values[variant.name]
+    def rows(self, variant: Variant) -> rowwise.Rows:
+        return self.draws[variant.network].landscapes[variant.name]
 
     def networks(self, *models: str) -> tuple[str, ...]:
         """The networks that stand in for the given models of the thesis; all of them where none is given."""
@@ -67,7 +68,7 @@ class Study:
                 yield base, milder, stronger
 
     def correlations(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", rowwise.spearman(self.values(base), self.values(v)), mirror="correlation")
+        return [effect(f"{v.network} {v.label}", rowwise.spearman(self.rows(base), self.rows(v)), mirrored=True)
                 for base, v in self.pruned()]
 
     def band_correlations(self) -> list[Effect]:
@@ -98,28 +99,34 @@ class Study:
                 if family(v.network) == model and v.method == method and (target is None or abs(v.target - target) < 0.05)]
 
     def best_gaps(self) -> list[Effect]:
-        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.best(a) - self.best(b), mirror="difference")
+        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.best(a) - self.best(b))
                 for _, a, b in self.pairs()]
 
     def loss_steps(self) -> list[Effect]:
-        return [effect(f"{b.network} {a.label} to {b.label}", self.best(a) - self.best(b), mirror="difference")
+        return [effect(f"{b.network} {a.label} to {b.label}", self.best(a) - self.best(b))
                 for _, a, b in self.steps()]
 
     def loss_offsets(self) -> list[Effect]:
         """Loss minus the printed loss of the model that the network stands in for, where one is printed."""
-        return [effect(f"{v.network} {v.label}", self.best(base) - self.best(v) - printed, mirror="difference")
+        return [effect(f"{v.network} {v.label}", self.best(base) - self.best(v) - printed)
                 for base, v in self.pruned() if (printed := printed_losses().get((family(v.network), v.method, v.key[2]))) is not None]
 
     def best(self, variant: Variant) -> np.ndarray:
         """The best mean accuracy of a landscape, one number per replicate."""
-        return rowwise.best(self.values(variant))
+        return self._of_one_setting(variant.network, self.rows(variant).best)
+
+    def _of_one_setting(self, network: str, values: np.ndarray) -> np.ndarray:
+        """Replicates are undefined without repeated runs: resampled settings say nothing about the noise at one of them."""
+        if self.draws[network].by == "seeds":
+            return values
+        return np.concatenate([values[:1], np.full(self.replicates, np.nan)])
 
     def risks(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", self.risk(base, v), mirror="difference") for base, v in self.pruned()]
+        return [effect(f"{v.network} {v.label}", self.risk(base, v)) for base, v in self.pruned()]
 
     def risk_ratios(self) -> list[Effect]:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return [effect(f"{v.network} {v.label}", self.risk(base, v) / self.risk(base, base), mirror="ratio")
+            return [effect(f"{v.network} {v.label}", self.risk(base, v) / self.risk(base, base))
                     for base, v in self.pruned()]
 
     def shares_within(self, *models: str) -> list[Effect]:
@@ -127,23 +134,23 @@ class Study:
         return [effect(f"{v.network} {v.label}", self._share(base, v)) for base, v in self.pruned() if v.network in names]
 
     def _share(self, base, variant) -> np.ndarray:
-        loss = rowwise.risks(self.values(base), self.values(variant), RISK_REGION, relative=True)
+        loss = rowwise.risks(self.rows(base), self.rows(variant), RISK_REGION, relative=True)
         return rowwise.mean(np.where(np.isnan(loss), np.nan, loss <= RELATIVE_LIMIT))
 
     def method_gaps(self) -> list[Effect]:
-        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.risk(base, b) - self.risk(base, a), mirror="difference")
+        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.risk(base, b) - self.risk(base, a))
                 for base, a, b in self.pairs()]
 
     def strength_gaps(self) -> list[Effect]:
-        return [effect(f"{b.network} {a.label} to {b.label}", self.risk(base, b) - self.risk(base, a), mirror="difference")
+        return [effect(f"{b.network} {a.label} to {b.label}", self.risk(base, b) - self.risk(base, a))
                 for base, a, b in self.steps()]
 
     def risk(self, base: Variant, variant: Variant, *, relative: bool = False, summary: Callable = rowwise.mean) -> np.ndarray:
         """Mean (or deviation) of the risk over the unpruned 0.5-ROI, one number per replicate (eq. 3.5)."""
-        return summary(rowwise.risks(self.values(base), self.values(variant), RISK_REGION, relative=relative))
+        return summary(rowwise.risks(self.rows(base), self.rows(variant), RISK_REGION, relative=relative))
 
     def metric_correlations(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", rowwise.spearman(a, b), mirror="correlation") for v, a, b in self._two_metrics()]
+        return [effect(f"{v.network} {v.label}", rowwise.spearman(a, b), mirrored=True) for v, a, b in self._two_metrics()]
 
     def same_best(self) -> list[Effect]:
         """1 where the setting with the best top-1 accuracy also has the best top-5 accuracy, else 0."""
@@ -160,34 +167,31 @@ class Study:
                     top1, top5 = (self._drawn(rows, metric, variant) for metric in ("top1", "top5"))
                     yield variant, top1, top5
 
-    def _drawn(self, rows, metric, variant) -> np.ndarray:
+    def _drawn(self, rows, metric, variant) -> rowwise.Rows:
         """Replicates of one metric; equal seeds pick equal runs, so that both metrics of a run stay together."""
-        return replicate(rows, value=metric, replicates=self.replicates, seed=self.seed).values[variant.name]
+        return replicate(rows, value=metric, replicates=self.replicates, seed=self.seed).landscapes[variant.name]
 
     def prior_gains(self) -> list[Effect]:
         return [gain for v in self.variants if v.method == "none" and family(v.network) in ("MobileNetV2", "ResNet-56")
                 for gain in self._prior_gain(v)]
 
     def _prior_gain(self, variant) -> list[Effect]:
-        """Without repeated runs there are no replicates: leaving out settings says nothing about the noise at one setting."""
         prior = published("table-3.4").set_index("architecture").loc[family(variant.network)]
         wanted = np.array([prior["prior_weight_decay_log10"], prior["prior_learning_rate_log10"]], dtype=float)
-        draws, values = self.draws[variant.network], self.values(variant)
-        found = np.abs(draws.points[0] - wanted).max(axis=1) < PRIOR_TOLERANCE
-        if not found.any():
+        found = np.abs(self.draws[variant.network].points[0] - wanted).max(axis=1) < PRIOR_TOLERANCE
+        rows = self.rows(variant)
+        gain = rows.best - rows.values[:, found.argmax()]
+        if not found.any() or np.isnan(gain[0]):
             return []
-        gain = rowwise.best(values) - values[:, found.argmax()]
-        gain[1:] = gain[1:] if draws.by == "seeds" else np.nan
-        return [effect(f"{variant.network} unpruned", gain, mirror="difference")]
+        return [effect(f"{variant.network} unpruned", self._of_one_setting(variant.network, gain))]
 
     def best_transfers(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", rowwise.at_best(self.values(base), self.values(v)), mirror="difference")
-                for base, v in self.pruned()]
+        return [effect(f"{v.network} {v.label}", self._of_one_setting(v.network, rowwise.at_best(self.rows(base), self.rows(v)))) for base, v in self.pruned()]
 
 
-def effect(label: str, rows: np.ndarray, mirror: str = "none") -> Effect:
+def effect(label: str, rows: np.ndarray, *, mirrored: bool = False) -> Effect:
     """An effect from the values of a statistic on all rows of the replicates, the measured one first."""
-    return Effect(label=label, value=float(rows[0]), samples=np.asarray(rows[1:], dtype=float), mirror=mirror)
+    return Effect(label=label, value=float(rows[0]), samples=np.asarray(rows[1:], dtype=float), mirrored=mirrored)
 
 
 def printed_losses() -> dict[tuple[str, str, float], float]:

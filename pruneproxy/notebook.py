@@ -1,0 +1,108 @@
+"""What every notebook does first: check its parameters, get its records, say what was cut and where it ran."""
+
+import ast
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from pruneproxy import workers
+from pruneproxy.errors import UserError, choose
+from pruneproxy.locations import records_folder
+from pruneproxy.recipes import RECIPES
+from pruneproxy.specs import check_names
+from pruneproxy.store import Store
+
+MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
+COMMON = ("scale", "device", "records", "missing")
+
+
+def assigned(source: str) -> list[str]:
+    """The names that a cell assigns at its top level."""
+    names = []
+    for node in ast.parse(source).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def check_parameters(history: list[str]):
+    """Stops on a parameter that papermill injected and the notebook does not have: papermill itself only logs it.
+
+    `history` is the notebook's `In`: papermill's cell starts with `# Parameters` and follows the cell of defaults.
+    """
+    for place, cell in enumerate(history):
+        if place and cell.startswith("# Parameters"):
+            check_names(assigned(cell), assigned(history[place - 1]), what="parameter of this notebook")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One recipe at one scale, as a notebook sees it."""
+
+    recipe: object
+    scale: str
+    cases: tuple
+    found: list[dict]
+    asked: int
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The records as the recipe's table."""
+        return self.recipe.frame(self.found, self.cases)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run of the scale is there."""
+        return len(self.found) == self.asked
+
+    def cuts(self) -> pd.DataFrame:
+        """What this scale changes against the paper's protocol, value by value."""
+        rows = [{"network": case.network, "value": name, "paper": _show(full), "here": _show(here)}
+                for case in self.cases for name, (full, here) in self.recipe.cut(case).items()]
+        return pd.DataFrame(rows, columns=["network", "value", "paper", "here"])
+
+    def provenance(self) -> str:
+        """Scale, data, device, seeds and date of what is shown."""
+        if not self.found:
+            return f"scale {self.scale}: none of {self.asked} runs has been made"
+        data = sorted({f"{record['spec']['data']['name']} from {record['data']['source']}" for record in self.found
+                       if "data" in record})
+        devices = sorted({record["environment"]["device"] for record in self.found})
+        seeds = len({record["spec"]["seed"] for record in self.found})
+        days = sorted(record["finished"][:10] for record in self.found)
+        return (f"scale {self.scale}: {len(self.found)} of {self.asked} runs; data {'; '.join(data)}; on {', '.join(devices)}; "
+                f"{seeds} seed{'s' * (seeds > 1)}; {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else ""))
+
+
+def open_study(stem: str, names: dict) -> Study:
+    """The study that a notebook's parameters ask for; `names` are its `globals()`.
+
+    Every parameter that is a protocol value overrides the scale's own unless it is None. Missing runs are trained,
+    refused or skipped, as the parameter `missing` says.
+    """
+    recipe = choose(stem, RECIPES, "recipe")
+    check_parameters(names.get("In", []))
+    overrides = {name: names[name] for name in recipe.parameters() if names.get(name) is not None and name in names}
+    cases = recipe.cases(names["scale"], **overrides)
+    specs = [spec for case in cases for spec in recipe.grid(case)]
+    store = Store(records_folder(stem, names.get("records")))
+    _complete(stem, specs, store, names)
+    return Study(recipe=recipe, scale=names["scale"], cases=cases, asked=len(specs),
+                 found=store.select(spec.id for spec in specs))
+
+
+def _complete(stem: str, specs: list, store: Store, names: dict):
+    choose(names.get("missing", "run"), MISSING, "value of missing")
+    lacking = sum(spec.id not in store for spec in specs)
+    if not lacking or names["missing"] == "skip":
+        return
+    if names["missing"] == "error":
+        raise UserError(f"{lacking} of {len(specs)} runs are missing in {store.folder}: run `pruneproxy run {stem} --scale "
+                        f"{names['scale']} --records {store.folder}`, or set missing to 'run' or 'skip'")
+    from pruneproxy.environment import resolve_device
+    workers.run_all(specs, store, device=str(resolve_device(names.get("device", "cpu"))))
+
+
+def _show(value) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else "all" if value is None else str(value)

@@ -1,0 +1,237 @@
+"""The book: its parts written from records, its strict build, and its pages as a browser sees them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+from devtools import Browser, executable
+
+from pruneproxy.book import contents, docstrings, evidence, html, making, pages
+from pruneproxy.book.__main__ import assignment, main
+from pruneproxy.claims import Claim, Verdict
+from pruneproxy.errors import UserError
+from pruneproxy.ledger import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+CLAIM = Claim(id="X-1", text="Water is wet | always.", where="Sec. 1", quantity="wetness", confirm="> 0", refute="<= 0")
+VERDICT = Verdict(claim="X-1", status="confirmed", effect="wetness 2.00", value=2.0, interval=(1.5, 2.5), p=0.01, seeds=3,
+                  scale="lab", records=("a", "b"))
+ROW = Row(id="X-L1", paper="x", place="Sec. 1", text="adds", code="multiplies", ours="adds", why="It is what is meant.",
+          option="x.y", test="tests/test_x.py::test_y")
+
+
+# What is written from records.
+
+def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
+    table = pages.claims_table([CLAIM], [VERDICT])
+    head, rule, row = table.splitlines()
+    assert head.count("|") == rule.count("|") == 5
+    assert "**confirmed**" in row and "95 % interval 1.5 to 2.5" in row and "corrected p 0.01" in row
+    assert "scale `lab`, 3 seeds, 2 records" in row and r"wet \| always" in row
+
+
+def test_a_claim_without_a_verdict_is_not_run():
+    assert "**not run**" in pages.claims_table([CLAIM], [])
+    assert pages.claims_summary([CLAIM], []).startswith("1 claims: 0 confirmed, 0 refuted, 0 inconclusive, 1 not run.")
+
+
+def test_the_summary_counts_the_verdicts_and_names_the_scale():
+    assert pages.claims_summary([CLAIM], [VERDICT]).startswith(
+        "1 claims: 1 confirmed, 0 refuted, 0 inconclusive, 0 not run (scale `lab`).")
+
+
+def test_a_row_of_the_ledger_shows_both_readings_the_default_and_its_test():
+    section = pages.ledger_table([ROW])
+    assert all(text in section for text in ("X-L1", "| adds | multiplies |", "`x.y`", "`tests/test_x.py::test_y`", ROW.why))
+
+
+def test_the_reference_has_every_public_module_under_its_layer():
+    reference = pages.api_reference()
+    assert reference.index("## Foundations") < reference.index("pruneproxy.errors") < reference.index("## Pure maths")
+    assert ".. automodule:: pruneproxy.store" in reference and "__main__" not in reference
+
+
+def test_filling_replaces_what_stood_between_the_markers():
+    text = "a\n<!-- x:start -->\nold\n<!-- x:end -->\nb\n"
+    once = html.filled(text, "x", "new")
+    assert once == "a\n<!-- x:start -->\nnew\n<!-- x:end -->\nb\n"
+    assert html.filled(once, "x", "new") == once
+
+
+def test_a_page_without_markers_is_an_error():
+    with pytest.raises(UserError, match="expected the markers <!-- x:start -->"):
+        html.filled("nothing here", "x", "new")
+
+
+def test_the_readme_shows_the_verdicts_of_the_committed_records():
+    found = evidence.read(ROOT / evidence.RECORDS)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts)), (
+        "run `python -m pruneproxy.book --readme`")
+
+
+# Contents, parameters, docstrings.
+
+def test_the_table_of_contents_lists_files_that_exist_and_each_once():
+    files = contents.files(ROOT)
+    assert len(files) == len(set(files)) and files[0] == ROOT / "book/intro.md"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    assert set((ROOT / "book").glob("*.md")) <= set(contents.files(ROOT))
+
+
+def test_a_page_that_does_not_exist_is_an_error(tmp_path):
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book/_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    with pytest.raises(UserError, match="lists book/intro, but there is neither"):
+        contents.files(tmp_path)
+
+
+def test_a_folder_that_is_no_clone_is_an_error(tmp_path, capsys):
+    assert main(["--root", str(tmp_path)]) == 2
+    assert "run this in a clone of the repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path, stem", [("notebooks/hp_space/2-landscape.ipynb", "hp_space"), ("notebooks/0-tour.ipynb", "tour")])
+def test_a_notebook_belongs_to_its_folder_or_to_itself(path, stem):
+    assert contents.stem(Path(path)) == stem
+
+
+@pytest.mark.parametrize("text, value", [("epochs=2", 2), ("scale=lab", "lab"), ("lr=1e-3", 1e-3), ("x=a=b", "a=b")])
+def test_a_setting_of_the_command_line_is_a_literal_or_text(text, value):
+    assert assignment(text) == (text.split("=")[0], value)
+
+
+def test_a_setting_without_a_value_is_an_error():
+    with pytest.raises(UserError, match="expected NAME=VALUE, got 'epochs'"):
+        assignment("epochs")
+
+
+def test_a_notebook_is_run_on_the_records_of_its_part_and_trains_nothing(tmp_path):
+    notebook = tmp_path / "notebooks/hp_space/1-x.ipynb"
+    notebook.parent.mkdir(parents=True)
+    cell = nbformat.v4.new_code_cell("scale: str = 'smoke'\nrecords: str | None = None\nmissing = 'run'\nepochs = None",
+                                     metadata={"tags": ["parameters"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
+    config = making.BookConfig(root=tmp_path, parameters={"epochs": 3})
+    job = making.job(notebook, config, {"hp_space": "lab"}, tmp_path / "staged")
+    records = str((tmp_path / "notebooks/records/hp_space").resolve())
+    assert job.parameters == {"scale": "lab", "records": records, "missing": "skip", "epochs": 3}
+    assert job.output == tmp_path / "staged/notebooks/hp_space/1-x.ipynb"
+    with pytest.raises(UserError, match="unknown parameter of 1-x.ipynb 'epocs': expected one of epochs, missing, records, scale"):
+        making.job(notebook, making.BookConfig(root=tmp_path, parameters={"epocs": 3}), {}, tmp_path)
+
+
+def test_a_book_without_workers_is_an_error():
+    with pytest.raises(UserError, match="workers must be at least 1, got 0"):
+        making.BookConfig(workers=0)
+
+
+@pytest.mark.parametrize("lines, expected", [
+    (["Two `names` here."], [r"Two \ ``names``\  here.", ""]),
+    (["2 * 3, a_ and |x|."], [r"2 \* 3, a\_ and \|x\|.", ""]),
+    (["Text", "  indented"], ["::", "", "    Text", "      indented", ""]),
+    (["- one", "- two"], ["::", "", "    - one", "    - two", ""]),
+    (["a", "", "b"], ["a", "", "b", ""]),
+])
+def test_a_docstring_becomes_markup_that_cannot_fail(lines, expected):
+    lines = list(lines)
+    docstrings.replace(lines)
+    assert lines == expected
+
+
+def test_a_build_that_warns_fails_and_shows_the_warning(tmp_path):
+    source = tmp_path / html.STAGE
+    (source / "book").mkdir(parents=True)
+    (source / "_config.yml").write_text("title: x\nonly_build_toc_files: true\n")
+    (source / "book/_toc.yml").write_text("format: jb-book\nroot: book/intro\n")
+    (source / "book/intro.md").write_text("# Title\n\n[](nowhere.md)\n")
+    with pytest.raises(UserError, match="could not be built:\n.*intro.md.*nowhere"):
+        html.build(tmp_path)
+
+
+# The built book.
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory) -> Path:
+    """The HTML of this source tree: `_build/html` if it is newer than all that it is made from, else a build in a temporary folder."""
+    built = ROOT / html.HTML
+    if (built / "index.html").is_file() and (built / "index.html").stat().st_mtime > newest_source():
+        return built
+    return making.make(making.BookConfig(root=ROOT, output=tmp_path_factory.mktemp("book")))
+
+
+def newest_source() -> float:
+    folders = [ROOT / name for name in ("book", "notebooks", "pruneproxy")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return max(path.stat().st_mtime for path in (*files, ROOT / "_config.yml"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as opened:
+        yield opened
+
+
+def page_names(folder: Path) -> list[Path]:
+    listed = [path.relative_to(ROOT).with_suffix(".html") for path in contents.files(ROOT)]
+    return [folder / path for path in (*listed, Path("search.html"), Path("genindex.html"))]
+
+
+@pytest.fixture(scope="module")
+def visits(book, browser) -> list[SimpleNamespace]:
+    """Every page, opened once from disk, with what the browser saw."""
+    seen = []
+    for path in page_names(book):
+        visit = browser.open(path.as_uri())
+        seen.append(SimpleNamespace(
+            name=str(path.relative_to(book)), errors=visit.errors, requests=visit.requests,
+            title=browser.evaluate("document.querySelector('h1')?.innerText ?? ''"),
+            without_alt=browser.evaluate("[...document.images].filter(one => !one.alt.trim()).map(one => one.src)"),
+            broken=browser.evaluate("[...document.images].filter(one => one.complete && !one.naturalWidth).map(one => one.src)"),
+            bad_maths=browser.evaluate("document.querySelectorAll('mjx-merror, [data-mjx-error]').length"),
+            raw_maths=browser.evaluate("document.querySelectorAll('.math:not(:has(mjx-container))').length"),
+        ))
+    return seen
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not executable(), reason="no Chromium: apt-get install chromium")
+class TestInABrowser:
+    def test_every_page_loads_and_has_a_title(self, visits):
+        assert not [visit.name for visit in visits if not visit.title]
+
+    def test_the_start_page_leads_to_the_first_one(self, book, browser):
+        browser.open((book / "index.html").as_uri())
+        browser.wait_for("location.pathname.endsWith('book/intro.html')")
+
+    def test_no_page_writes_an_error_to_the_console(self, visits):
+        assert not {visit.name: visit.errors for visit in visits if visit.errors}
+
+    def test_no_page_asks_another_host(self, visits):
+        outside = {visit.name: [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))] for visit in visits}
+        assert not {name: urls for name, urls in outside.items() if urls}
+
+    def test_every_picture_has_an_alternative_text_and_is_there(self, visits):
+        assert not {visit.name: visit.without_alt + visit.broken for visit in visits if visit.without_alt + visit.broken}
+
+    def test_maths_is_set_without_errors(self, visits):
+        assert not {visit.name: (visit.bad_maths, visit.raw_maths) for visit in visits if visit.bad_maths + visit.raw_maths}
+
+    def test_search_finds_a_word(self, book, browser):
+        visit = browser.open(f"{(book / 'search.html').as_uri()}?q=glossary")
+        browser.wait_for("document.querySelectorAll('#search-results li a').length")
+        found = browser.evaluate("[...document.querySelectorAll('#search-results li a')].map(link => link.href)")
+        assert any("book/glossary.html" in link for link in found) and not visit.errors
+
+    def test_search_finds_nothing_for_a_word_that_is_nowhere(self, book, browser):
+        browser.open(f"{(book / 'search.html').as_uri()}?q=xylophonist")
+        browser.wait_for("document.querySelector('#search-results').innerText.includes('did not match')")
+        assert browser.evaluate("document.querySelectorAll('#search-results li').length") == 0
+
+    def test_the_first_page_has_a_verdict_for_every_claim(self, book, browser):
+        browser.open((book / "book/intro.html").as_uri())
+        rows = browser.evaluate("[...document.querySelectorAll('table tbody tr')].map(row => row.innerText)")
+        assert len(rows) == len(evidence.read(ROOT / evidence.RECORDS).claims)

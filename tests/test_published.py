@@ -1,0 +1,34 @@
+"""The published numbers as package data."""
+
+import pytest
+
+from pruneproxy import published
+from pruneproxy.errors import UserError
+
+
+def test_every_published_table_of_the_thesis_reads():
+    names = published.names("hp_space")
+    assert {"table-3.2", "table-3.4", "table-3.5", "table-4.1", "table-4.2", "text-4.1.1", "text_numbers"} <= set(names)
+    assert all(len(published.read("hp_space", name)) for name in names)
+
+
+def test_table_4_1_has_an_ellipse_for_every_row_but_the_dash():
+    table = published.read("hp_space", "table-4.1")
+    missing = table[table["length_log10"].isna()]
+    assert len(table) == 24 and list(missing["model"]) == ["ResNet-50"] and list(missing["region"]) == ["0.5-ROI"]
+
+
+def test_derived_columns_follow_from_the_printed_ones():
+    table = published.read("hp_space", "table-4.1").dropna(subset="length_log10")
+    centre = table["centre_weight_decay_log10"] + table["centre_learning_rate_log10"]
+    assert table["derived_centre_log10_lr_times_wd"].to_numpy() == pytest.approx(centre.to_numpy())
+    risks = published.read("hp_space", "table-4.2")
+    base = risks.groupby("model")["risk_mean_points"].transform("first")
+    assert risks["derived_mean_risk_over_basemodel"].to_numpy() == pytest.approx((risks["risk_mean_points"] / base).round(2).to_numpy())
+
+
+def test_unknown_tables_and_parts_are_errors_that_list_the_known_ones():
+    with pytest.raises(UserError, match=r"unknown published table of hp_space 'table-9.9'.*table-4.1"):
+        published.read("hp_space", "table-9.9")
+    with pytest.raises(UserError, match="unknown part 'nowhere'.*hp_space"):
+        published.names("nowhere")

@@ -1,0 +1,70 @@
+from dataclasses import dataclass, field
+
+import pytest
+
+from pruneproxy.errors import UserError
+from pruneproxy.recipes import hp_space
+from pruneproxy.runs import Pruning, RunSpec
+from pruneproxy.specs import canonical, from_dict, identity, parse, to_dict
+from pruneproxy.surgery import PruneConfig
+from pruneproxy.train import TrainConfig
+
+GOLDEN = ("d5cdfa3ab14c9b0a", "769d44741a4d6801")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    depth: int = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Old:
+    lr: float = 0.1
+    inner: Inner = field(default_factory=Inner)
+
+
+def test_only_what_differs_from_the_defaults_names_a_spec():
+    assert canonical(Old()) == {}
+    assert canonical(Old(lr=0.2, inner=Inner(depth=4))) == {"lr": 0.2, "inner": {"depth": 4}}
+
+
+def test_a_new_field_with_a_default_changes_no_id():
+    @dataclass(frozen=True, kw_only=True)
+    class New(Old):
+        extra: str = "none"
+    New.__name__ = "Old"
+    assert identity(New(lr=0.3)) == identity(Old(lr=0.3))
+    assert identity(New(lr=0.3, extra="some")) != identity(Old(lr=0.3))
+
+
+def test_ids_are_frozen():
+    pruned = RunSpec(prune=Pruning(channels=PruneConfig(target=0.6, allocation="global"), scored_after=TrainConfig()), seed=2)
+    assert (RunSpec().id, pruned.id) == GOLDEN
+
+
+def test_all_specs_of_a_scale_have_different_ids():
+    specs = hp_space.specs("lab")
+    assert len({spec.id for spec in specs}) == len(specs)
+
+
+@pytest.mark.parametrize("scale", hp_space.SCALES)
+def test_a_record_holds_a_spec_that_can_be_read_back(scale):
+    for spec in hp_space.specs(scale)[::40]:
+        assert from_dict(RunSpec, to_dict(spec)) == spec
+
+
+def test_an_unknown_field_is_named_with_the_valid_ones():
+    with pytest.raises(UserError, match="unknown field of TrainConfig 'epocs': expected one of .*epochs"):
+        from_dict(TrainConfig, {"epocs": 3})
+
+
+@pytest.mark.parametrize("hint,text,value", [
+    (int, "3", 3), (float, "1e-3", 1e-3), (str, "step", "step"), (int | None, "none", None), (int | None, "7", 7),
+    (bool, "true", True), (tuple[float, ...], "0.5,0.75", (0.5, 0.75)), (tuple[str, ...], "uniform", ("uniform",))])
+def test_text_is_read_as_the_type_that_a_field_has(hint, text, value):
+    assert parse(hint, text) == value
+
+
+def test_text_of_another_type_is_refused():
+    with pytest.raises(UserError, match="expected a value of type int, got 'many'"):
+        parse(int, "many")
