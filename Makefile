@@ -3,26 +3,28 @@
 #   PYTHON       the interpreter that .venv is made from          make test PYTHON=python3.12
 #   TORCH_INDEX  a package index of CPU-only torch builds         make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #   JOBS         processes of the tests and of the book           make test JOBS=4
+#   ARGS         more arguments for pytest                        make test ARGS="-k store"
 #   VENV         where the environment lives                      make book VENV=~/envs/pruneproxy
 
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 TORCH_INDEX ?=
+ARGS ?=
 
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test bench lint format clean
+.PHONY: help book test bench lint clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book    run every notebook on the committed records and build _build/html"
 	@echo "make test    run the test suite"
 	@echo "make bench   measure training throughput"
-	@echo "make lint    check style; make format rewrites"
+	@echo "make lint    check style"
 	@echo "make clean   remove _build and caches (keeps $(VENV))"
 
 $(STAMP): pyproject.toml constraints.txt
@@ -35,18 +37,13 @@ book: $(STAMP)
 	$(RUN) -m pruneproxy.book --workers $(JOBS)
 
 test: $(STAMP)
-	$(RUN) -m pytest -n $(JOBS) --dist loadscope
+	$(RUN) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 bench: $(STAMP)
 	$(RUN) -m pruneproxy.bench
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .
-	$(RUN) -m ruff format --check .
-
-format: $(STAMP)
-	$(RUN) -m ruff check --fix .
-	$(RUN) -m ruff format .
 
 clean:
 	rm -rf _build build .pytest_cache .ruff_cache *.egg-info

@@ -14,8 +14,14 @@ from pruneproxy.stats import ellipse, landscape, log_points, roi
 from pruneproxy.stats.landscapes import single_landscape
 
 COLOURS = {  # Okabe & Ito 2008; one colour per method in the whole book
-    "none": "#000000", "uniform": "#0072B2", "global": "#D55E00", "published": "#999999",
-    "other 1": "#009E73", "other 2": "#CC79A7", "other 3": "#56B4E9", "other 4": "#E69F00",
+    "none": "#000000",
+    "uniform": "#0072B2",
+    "global": "#D55E00",
+    "published": "#999999",
+    "other 1": "#009E73",
+    "other 2": "#CC79A7",
+    "other 3": "#56B4E9",
+    "other 4": "#E69F00",
 }
 REGION_LINES = {1.0: (0, (4, 2)), 0.5: "solid"}  # regions differ by line style, since colour means method
 ACCURACY_MAP = "cividis"
@@ -36,8 +42,11 @@ def surface(frame: pd.DataFrame, *, value: str = "top1") -> Surface:
     """The `Surface` of one network and variant, averaged over seeds."""
     means = landscape(_one(frame, value), value=value)
     grid = means.pivot(index="lr", columns="weight_decay", values=value)
-    return Surface(weight_decay=np.log10(grid.columns.to_numpy(dtype=float)), lr=np.log10(grid.index.to_numpy(dtype=float)),
-                   values=grid.to_numpy(dtype=float))
+    return Surface(
+        weight_decay=np.log10(grid.columns.to_numpy(dtype=float)),
+        lr=np.log10(grid.index.to_numpy(dtype=float)),
+        values=grid.to_numpy(dtype=float),
+    )
 
 
 def centred(frame: pd.DataFrame, *, value: str = "top1") -> pd.DataFrame:
@@ -48,18 +57,26 @@ def centred(frame: pd.DataFrame, *, value: str = "top1") -> pd.DataFrame:
 
 
 def colour_limits(frame: pd.DataFrame, *, value: str = "top1", share: float = 0.15) -> tuple[float, float]:
-    """Lowest and highest mean accuracy among the best `share` of all landscapes in `frame` (caption of Fig. 4.1: 15 %)."""
+    """Lowest and highest mean accuracy among the best `share` of all settings in `frame` (Fig. 4.1: 15 %)."""
     if not 0 < share <= 1:
         raise UserError(f"expected a share of the observations in (0, 1], got {share}")
     means = landscape(frame, value=value)[value].to_numpy()
     if not means.size:
-        raise UserError(f"expected at least one setting with a measured {value}, got none: run the missing records first")
+        raise UserError(
+            f"expected at least one setting with a measured {value}, got none: run the missing records first"
+        )
     low, high = float(np.quantile(means, 1 - share)), float(means.max())
     return (low, high) if low < high else (low - 1.0, high)
 
 
-def contour(frame: pd.DataFrame, *, ax: Axes | None = None, value: str = "top1", limits: tuple[float, float] | None = None,
-            levels: int = 8) -> Axes:
+def contour(
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    value: str = "top1",
+    limits: tuple[float, float] | None = None,
+    levels: int = 8,
+) -> Axes:
     """Filled contours of one landscape; a grid with fewer than two values on an axis is drawn as points instead.
 
     Values below the colour range are drawn in its lowest colour, where the thesis removes and interpolates them.
@@ -68,21 +85,35 @@ def contour(frame: pd.DataFrame, *, ax: Axes | None = None, value: str = "top1",
     low, high = limits or colour_limits(frame, value=value, share=1.0)
     if min(found.values.shape) < 2 or np.isfinite(found.values).sum() < 4:
         return scatter(frame, ax=ax, value=value, limits=(low, high), regions=())
-    drawn = ax.contourf(found.weight_decay, found.lr, np.ma.masked_invalid(found.values), levels=np.linspace(low, high, levels + 1),
-                        cmap=ACCURACY_MAP, extend="both")
+    drawn = ax.contourf(
+        found.weight_decay,
+        found.lr,
+        np.ma.masked_invalid(found.values),
+        levels=np.linspace(low, high, levels + 1),
+        cmap=ACCURACY_MAP,
+        extend="both",
+    )
     drawn.set_label(METRICS.get(value, value))
     ax.use_sticky_edges = False
     ax.autoscale_view()
     return _label(ax)
 
 
-def scatter(frame: pd.DataFrame, *, ax: Axes | None = None, value: str = "top1", limits: tuple[float, float] | None = None,
-            regions: Iterable[float] = (1.0, 0.5)) -> Axes:
-    """The settings of one landscape coloured by accuracy, with the two-sigma ellipse of every region that holds five."""
+def scatter(
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    value: str = "top1",
+    limits: tuple[float, float] | None = None,
+    regions: Iterable[float] = (1.0, 0.5),
+) -> Axes:
+    """The settings of one landscape coloured by accuracy, with the ellipse of every region that holds five."""
     ax = _axes(ax)
     means = landscape(_one(frame, value), value=value)
     points, (low, high) = log_points(means), limits or colour_limits(frame, value=value, share=1.0)
-    ax.scatter(*points.T, c=means[value], cmap=ACCURACY_MAP, vmin=low, vmax=high, s=22, edgecolors="0.4", linewidths=0.4)
+    ax.scatter(
+        *points.T, c=means[value], cmap=ACCURACY_MAP, vmin=low, vmax=high, s=22, edgecolors="0.4", linewidths=0.4
+    )
     method = means["method"].iloc[0] if "method" in means else "none"
     for x in regions:
         outline(means, x, ax=ax, value=value, method=method)
@@ -94,13 +125,19 @@ def outline(frame: pd.DataFrame, x: float, *, ax: Axes, value: str = "top1", met
     fitted = ellipse(log_points(roi(frame, x, value=value)))
     if fitted is not None:
         halo = [patheffects.withStroke(linewidth=3.2, foreground="white")]
-        ax.plot(*fitted.outline().T, color=choose(method, COLOURS, "method with a colour"), linestyle=REGION_LINES.get(x, "dotted"),
-                linewidth=1.6, path_effects=halo, label=f"{x:.1f}-ROI")
+        ax.plot(
+            *fitted.outline().T,
+            color=choose(method, COLOURS, "method with a colour"),
+            linestyle=REGION_LINES.get(x, "dotted"),
+            linewidth=1.6,
+            path_effects=halo,
+            label=f"{x:.1f}-ROI",
+        )
     return ax
 
 
 def boxes(groups: dict[str, np.ndarray], *, methods: Iterable[str], ax: Axes | None = None, label: str = "") -> Axes:
-    """One box per group in the colour of its method, its values as points beside it; empty groups keep an empty place."""
+    """One box per group in the colour of its method, its values as points; empty groups keep an empty place."""
     ax = _axes(ax)
     values = [np.asarray(group, dtype=float)[np.isfinite(np.asarray(group, dtype=float))] for group in groups.values()]
     drawn = ax.boxplot(values, patch_artist=True, widths=0.55, showfliers=False, medianprops={"linewidth": 1.6})
@@ -118,24 +155,32 @@ def describe(frame: pd.DataFrame, *, value: str = "top1") -> str:
     """One landscape in words, for alt text: its grid, its best setting and its regions with their ellipses."""
     means = landscape(_one(frame, value), value=value)
     points, best = log_points(means), means.loc[means[value].idxmax()]
-    words = [f"{len(means)} settings, log10 weight_decay {points[:, 0].min():.1f} to {points[:, 0].max():.1f}, "
-             f"log10 lr {points[:, 1].min():.1f} to {points[:, 1].max():.1f}",
-             f"best {METRICS.get(value, value).removesuffix(' (%)')} {best[value]:.2f} % at log10 weight_decay "
-             f"{np.log10(best['weight_decay']):.1f}, log10 lr {np.log10(best['lr']):.1f}"]
+    words = [
+        f"{len(means)} settings, log10 weight_decay {points[:, 0].min():.1f} to {points[:, 0].max():.1f}, "
+        f"log10 lr {points[:, 1].min():.1f} to {points[:, 1].max():.1f}",
+        f"best {METRICS.get(value, value).removesuffix(' (%)')} {best[value]:.2f} % at log10 weight_decay "
+        f"{np.log10(best['weight_decay']):.1f}, log10 lr {np.log10(best['lr']):.1f}",
+    ]
     return "; ".join([*words, *(_region(means, x, value) for x in REGION_LINES)])
 
 
 def _region(means, x, value) -> str:
     region = roi(means, x, value=value)
     fitted = ellipse(log_points(region))
-    shape = "no ellipse" if fitted is None else f"ellipse {fitted.length:.2f} by {fitted.width:.2f} decades at {fitted.angle:.0f} degrees"
+    shape = (
+        "no ellipse"
+        if fitted is None
+        else f"ellipse {fitted.length:.2f} by {fitted.width:.2f} decades at {fitted.angle:.0f} degrees"
+    )
     return f"{x:.1f}-ROI {len(region)} settings, {shape}"
 
 
 def alt_text(frame: pd.DataFrame, *, value: str = "top1") -> str:
     """Every landscape in `frame` in words, network by network."""
-    parts = [f"{network} {variant}: {describe(rows, value=value)}"
-             for (network, variant), rows in frame[frame[value].notna()].groupby(["network", "variant"], sort=False)]
+    parts = [
+        f"{network} {variant}: {describe(rows, value=value)}"
+        for (network, variant), rows in frame[frame[value].notna()].groupby(["network", "variant"], sort=False)
+    ]
     return ". ".join(parts) + "." if parts else "No records."
 
 

@@ -12,9 +12,10 @@ from pruneproxy.errors import UserError
 class Row:
     """One difference.
 
-    `text` and `code` are the readings (`code` is what released or cited code does, or a dash), `ours` the default here and
-    `why` its reason. `option` names the function or field that offers the readings, empty where only a sentence is at fault;
-    `test` shows that the readings differ; `effect` says how a record measures what follows from it, None where none can.
+    `text` and `code` are the readings (`code` is what released or cited code does, or a dash), `ours` the default
+    here and `why` its reason. `option` names the function or field that offers the readings, empty where only a
+    sentence is at fault; `test` shows that the readings differ; `effect` says how a record measures what follows from
+    it, None where none can.
     """
 
     id: str
@@ -29,9 +30,16 @@ class Row:
     effect: str | None = None
 
     def __post_init__(self):
-        empty = [field.name for field in fields(self) if field.name not in ("option", "effect") and not getattr(self, field.name)]
+        empty = [
+            field.name
+            for field in fields(self)
+            if field.name not in ("option", "effect") and not getattr(self, field.name)
+        ]
         if empty:
-            raise UserError(f"expected every field of ledger row {self.id or '(without id)'} to be filled, got nothing in {', '.join(empty)}")
+            raise UserError(
+                f"expected every field of ledger row {self.id or '(without id)'} to be filled, "
+                f"got nothing in {', '.join(empty)}"
+            )
         if "::test_" not in self.test:
             raise UserError(f"expected the test of ledger row {self.id} as tests/FILE.py::test_NAME, got {self.test!r}")
 

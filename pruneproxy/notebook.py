@@ -18,22 +18,32 @@ COMMON = ("scale", "device", "records", "missing")
 
 
 def assigned(source: str) -> list[str]:
-    """The names that a cell assigns at its top level."""
+    """The names that a cell assigns at its top level; none if it is not plain Python (a magic, say)."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return []
     names = []
-    for node in ast.parse(source).body:
+    for node in body:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         names += [target.id for target in targets if isinstance(target, ast.Name)]
     return names
 
 
-def check_parameters(history: list[str]):
-    """Stops on a parameter that papermill injected and the notebook does not have: papermill itself only logs it.
+def declared(history: list[str]) -> list[str] | None:
+    """The names of a notebook's parameters: those of the first cell that assigns all of COMMON, None if there is none.
 
-    `history` is the notebook's `In`: papermill's cell starts with `# Parameters` and follows the cell of defaults.
+    `history` is the notebook's `In`. Papermill puts the values that it was given into a cell that starts with
+    `# Parameters`; a name in there that the notebook does not have is an error, which papermill itself only logs.
     """
-    for place, cell in enumerate(history):
-        if place and cell.startswith("# Parameters"):
-            check_names(assigned(cell), assigned(history[place - 1]), what="parameter of this notebook")
+    cells = [cell for cell in history if set(COMMON) <= set(assigned(cell))]
+    if not cells:
+        return None
+    valid = assigned(cells[0])
+    for cell in history:
+        if cell.startswith("# Parameters"):
+            check_names(assigned(cell), valid, what="parameter of this notebook")
+    return valid
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +85,29 @@ class Study:
                 f"{seeds} seed{'s' * (seeds > 1)}; {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else ""))
 
 
+    def claims(self, *ids: str) -> pd.DataFrame:
+        """The verdicts on some claims at this scale: status, effect, 95 % interval and corrected p."""
+        found = {verdict.claim: verdict for verdict in self._verdicts}
+        rows = [{"claim": name, "text": self.recipe.CLAIMS[name].text, "verdict": found[name].status,
+                 "effect": found[name].effect or found[name].note, "interval": _interval(found[name].interval),
+                 "p": found[name].p} for name in ids]
+        return pd.DataFrame(rows).set_index("claim")
+
+    @cached_property
+    def _verdicts(self) -> list:
+        return self.recipe.evaluate(self.frame, scale=self.scale)
+
+
+def display(width: int = 160):
+    """Sets how frames are shown: whole texts, four digits, no broken lines."""
+    pd.set_option("display.max_colwidth", None, "display.width", width, "display.max_rows", 200,
+                  "display.max_columns", 30, "display.float_format", "{:.4g}".format)
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return "" if bounds is None else f"{bounds[0]:.3g} to {bounds[1]:.3g}"
+
+
 def open_study(stem: str, names: dict) -> Study:
     """The study that a notebook's parameters ask for; `names` are its `globals()`.
 
@@ -82,8 +115,8 @@ def open_study(stem: str, names: dict) -> Study:
     refused or skipped, as the parameter `missing` says.
     """
     recipe = choose(stem, RECIPES, "recipe")
-    check_parameters(names.get("In", []))
-    overrides = {name: names[name] for name in recipe.parameters() if names.get(name) is not None and name in names}
+    given = declared(names.get("In", [])) or list(names)
+    overrides = {name: names[name] for name in recipe.parameters() if name in given and names.get(name) is not None}
     cases = recipe.cases(names["scale"], **overrides)
     specs = [spec for case in cases for spec in recipe.grid(case)]
     store = Store(records_folder(stem, names.get("records")))
@@ -105,4 +138,4 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
 
 
 def _show(value) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else "all" if value is None else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else "as published" if value is None else str(value)

@@ -12,16 +12,22 @@ NUMBERS = ["ours", "low", "high", "published", "difference", "difference low", "
 
 
 def beside(ours: pd.DataFrame, published: pd.DataFrame, *, keys: Sequence[str]) -> pd.DataFrame:
-    """One row per key and quantity that either side has: ours with its interval, the published number, and the difference.
+    """One row per key that either side has: ours with its interval, the published number, and the difference.
 
-    `ours` has the columns of `keys`, `ours`, `low` and `high`; `published` those of `keys` and `published`. The interval of
-    the difference is that of ours, moved: a published number comes without one. NaN marks what was not run or not printed.
+    `ours` has the columns of `keys`, `ours`, `low` and `high`; `published` those of `keys` and `published`. The
+    interval of the difference is that of ours, moved: a published number comes without one. NaN marks what was not
+    run or not printed.
     """
     keys = list(keys)
-    for name, frame, wanted in (("our table", ours, [*keys, "ours", "low", "high"]), ("the published table", published, [*keys, "published"])):
+    for name, frame, wanted in (
+        ("our table", ours, [*keys, "ours", "low", "high"]),
+        ("the published table", published, [*keys, "published"]),
+    ):
         missing = [column for column in wanted if column not in frame]
         if missing:
-            raise UserError(f"expected {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, frame))}")
+            raise UserError(
+                f"expected {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, frame))}"
+            )
     left, right = ours[[*keys, "ours", "low", "high"]], published[[*keys, "published"]]
     merged = right.merge(left, on=keys, how="outer", sort=False)
     order = pd.concat([right[keys], left[keys]]).drop_duplicates()
@@ -32,7 +38,7 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, *, keys: Sequence[str]) 
 
 
 def show(table: pd.DataFrame, *, digits: int = 3) -> pd.DataFrame:
-    """The table as text: `not run` where we have no number, `not printed` where the paper has none, intervals in brackets."""
+    """The table as text: `not run` where we have no number, `not printed` where the paper has none."""
     keys = [name for name in table if name not in NUMBERS]
     text = table[keys].copy()
     text["ours"] = [_number(value, digits, NOT_RUN) for value in table["ours"]]
@@ -48,13 +54,19 @@ def _number(value, digits, empty, sign="") -> str:
 
 
 def _intervals(low, high, digits, sign="") -> list[str]:
-    return ["" if pd.isna(a) or pd.isna(b) else f"[{_number(a, digits, '', sign)}, {_number(b, digits, '', sign)}]"
-            for a, b in zip(low, high, strict=True)]
+    return [
+        "" if pd.isna(a) or pd.isna(b) else f"[{_number(a, digits, '', sign)}, {_number(b, digits, '', sign)}]"
+        for a, b in zip(low, high, strict=True)
+    ]
 
 
-def quantities(rows: pd.DataFrame, *, keys: Sequence[str], columns: dict[str, str], name: str = "published") -> pd.DataFrame:
-    """A wide published table in long form: one row per key and quantity, `columns` maps printed columns to quantity names."""
-    long = rows[[*keys, *columns]].rename(columns=columns).melt(id_vars=list(keys), var_name="quantity", value_name=name)
+def quantities(
+    rows: pd.DataFrame, *, keys: Sequence[str], columns: dict[str, str], name: str = "published"
+) -> pd.DataFrame:
+    """A wide published table, one row per key and quantity; `columns` maps printed columns to quantities."""
+    long = (
+        rows[[*keys, *columns]].rename(columns=columns).melt(id_vars=list(keys), var_name="quantity", value_name=name)
+    )
     place = pd.Categorical(long["quantity"], categories=list(columns.values()), ordered=True).codes
     row = np.tile(np.arange(len(rows)), len(columns))
     return long.iloc[np.lexsort((place, row))].reset_index(drop=True)

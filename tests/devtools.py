@@ -1,4 +1,4 @@
-"""A headless Chromium driven over its DevTools protocol: opens pages and keeps what they asked for and complained about."""
+"""A headless Chromium driven over its DevTools protocol: opens pages, and keeps their requests and errors."""
 
 import itertools
 import json

@@ -32,7 +32,8 @@ def version(pin: Requirement) -> str:
 
 
 def wanted() -> list[Requirement]:
-    return [Requirement(text) for text in (*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra))]
+    optional = [text for extra in EXTRAS.values() for text in extra]
+    return [Requirement(text) for text in (*PROJECT["dependencies"], *optional)]
 
 
 def test_every_constraint_is_one_exact_version():
@@ -57,7 +58,8 @@ def test_what_the_pins_need_in_turn_is_pinned_too():
             continue  # an environment without the constraints
         for need in map(Requirement, needs):
             if need.marker is None or need.marker.evaluate({"extra": ""}):
-                assert need.specifier.contains(version(pinned[canonicalize_name(need.name)]), prereleases=True), (name, need)
+                found = version(pinned[canonicalize_name(need.name)])
+                assert need.specifier.contains(found, prereleases=True), f"{name} needs {need}, pinned is {found}"
 
 
 def test_torch_and_torchvision_are_a_matching_pair():

@@ -25,7 +25,8 @@ def nbval(notebook: Path, records: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", os.devnull]
     command += ["--nbval-lax", "--nbval-current-env", "--nbval-sanitize-with", str(ROOT / "tests/nbval.cfg")]
     environment = {**os.environ, "PRUNEPROXY_RECORDS": str(records), "PYTHONPATH": str(ROOT)}
-    return subprocess.run([*command, str(notebook)], cwd=notebook.parent, env=environment, capture_output=True, text=True)
+    command.append(str(notebook))
+    return subprocess.run(command, cwd=notebook.parent, env=environment, capture_output=True, text=True)
 
 
 def small_notebook(*, stored: str = "42") -> nbformat.NotebookNode:
@@ -33,7 +34,7 @@ def small_notebook(*, stored: str = "42") -> nbformat.NotebookNode:
     new = nbformat.v4
     output = new.new_output("execute_result", {"text/plain": stored}, execution_count=2)
     cells = [
-        new.new_code_cell("factor: int = 6  # what seven is multiplied with", metadata={"tags": ["parameters"]}, execution_count=1),
+        new.new_code_cell("factor: int = 6", metadata={"tags": ["parameters"]}, execution_count=1),
         new.new_code_cell("7 * factor", metadata={"tags": [CHECKED]}, execution_count=2, outputs=[output]),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -86,7 +87,6 @@ def test_every_notebook_is_in_the_book(notebook):
 
 @pytest.mark.skipif(not NOTEBOOKS, reason="there are no notebooks")
 def test_a_wrong_stored_value_in_a_copy_of_a_notebook_is_found(tmp_path):
-    """Plants a wrong digit in the first notebook of the first part, and sees that the same notebook without it passes."""
     source = next((path for path in NOTEBOOKS if path.name.startswith("1-")), NOTEBOOKS[0])
     content = nbformat.read(source, 4)
     planted = copy.deepcopy(content)
@@ -98,13 +98,9 @@ def test_a_wrong_stored_value_in_a_copy_of_a_notebook_is_found(tmp_path):
 
 def plant(content: nbformat.NotebookNode) -> None:
     """Changes the first digit of the first checked text."""
-    texts = [
-        (holder, key)
-        for cell in content.cells if CHECKED in cell.metadata.get("tags", [])
-        for output in cell.outputs
-        for holder, key in ([(output, "text")] if output.output_type == "stream" else [(output.data, key) for key in output.data])
-        if key.startswith("text")
-    ]
+    checked = [cell for cell in content.cells if CHECKED in cell.metadata.get("tags", [])]
+    holders = [output.get("data", output) for cell in checked for output in cell.outputs]
+    texts = [(holder, key) for holder in holders for key in holder if key.startswith("text")]
     holder, key = next((holder, key) for holder, key in texts if re.search(r"\d", holder[key]))
     holder[key] = re.sub(r"\d", lambda digit: str((int(digit[0]) + 1) % 10), holder[key], count=1)
 

@@ -24,7 +24,9 @@ def test_derived_columns_follow_from_the_printed_ones():
     assert table["derived_centre_log10_lr_times_wd"].to_numpy() == pytest.approx(centre.to_numpy())
     risks = published.read("hp_space", "table-4.2")
     base = risks.groupby("model")["risk_mean_points"].transform("first")
-    assert risks["derived_mean_risk_over_basemodel"].to_numpy() == pytest.approx((risks["risk_mean_points"] / base).round(2).to_numpy())
+    assert risks["derived_mean_risk_over_basemodel"].to_numpy() == pytest.approx(
+        (risks["risk_mean_points"] / base).round(2).to_numpy()
+    )
 
 
 def test_unknown_tables_and_parts_are_errors_that_list_the_known_ones():

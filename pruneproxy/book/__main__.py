@@ -9,7 +9,7 @@ from pruneproxy.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Builds the book, or with `--readme` only rewrites the README's summary; 2 after a mistake that the user can mend."""
+    """Builds the book, or with `--readme` only rewrites the README's summary; returns 2 on bad input."""
     from pruneproxy.book import making  # the processes that run notebooks import this file and need none of it
 
     options = parser().parse_args(arguments)
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(prog="python -m pruneproxy.book", description="Run the notebooks and build the book.")
+    made = argparse.ArgumentParser(prog="python -m pruneproxy.book", description="Run notebooks and build the book.")
     made.add_argument("--root", type=Path, default=Path("."), help="the repository (default: here)")
     made.add_argument("--output", type=Path, help="where _build is made (default: the repository)")
     made.add_argument("--scale", help="scale of every notebook (default: the largest one whose records are complete)")

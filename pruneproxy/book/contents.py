@@ -24,7 +24,7 @@ def notebooks(root: Path) -> tuple[Path, ...]:
 
 
 def stem(notebook: Path) -> str:
-    """The part of the book that a notebook belongs to: its folder's name, or its own without the number (`0-tour`: tour)."""
+    """The part of the book that a notebook belongs to: its folder's name, or its own (`0-tour`: tour)."""
     folder = notebook.parent.name
     return folder if folder != "notebooks" else notebook.stem.split("-", 1)[-1]
 
@@ -44,4 +44,4 @@ def _source(root: Path, name: str) -> Path:
         path = root / f"{name}{suffix}"
         if path.is_file():
             return path
-    raise UserError(f"{TOC} lists {name}, but there is neither {name}.md nor {name}.ipynb: add it or take it off the list")
+    raise UserError(f"{TOC} lists {name}, but there is neither {name}.md nor {name}.ipynb: add it or strike it out")

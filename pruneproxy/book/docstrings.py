@@ -1,4 +1,4 @@
-"""A Sphinx extension: docstrings are plain prose with code in single backticks, and no markup of theirs may break the build.
+"""A Sphinx extension: docstrings are plain prose with code in single backticks, and none may break the build.
 
 A paragraph with an indented line, a list or a doctest is shown as it stands; in any other one `code` becomes code.
 """

@@ -1,4 +1,4 @@
-"""What the committed records hold: the largest complete scale of each recipe, the verdicts at that scale, the ledger."""
+"""What the committed records hold: the largest complete scale of each recipe, and the verdicts at that scale."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class Evidence:
 
 
 def read(records: Path, *, scale: str | None = None) -> Evidence:
-    """What the folder of records, with one folder per recipe, has to say at `scale` (None: the largest complete one)."""
+    """What the folder of records, one folder per recipe, has to say at `scale` (None: the largest complete one)."""
     scales = {stem: scale or commands.largest_scale(recipe, Store(records / stem)) for stem, recipe in RECIPES.items()}
     verdicts = (commands.verdicts(stem, scale=scales[stem], records=str(records / stem)) for stem in RECIPES)
     return Evidence(

@@ -1,5 +1,6 @@
 """Notebooks run by papermill, several at once, each into a file of its own; the source notebooks are not changed."""
 
+import logging
 import multiprocessing
 import os
 import time
@@ -29,6 +30,8 @@ class Job:
 def run(job: Job) -> float:
     """Seconds that the notebook took; an error in a cell is a UserError, and the partial notebook is kept."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
+    # papermill warns about names whose annotation it cannot read, and sets them all the same.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     start = time.perf_counter()
     try:
         papermill.execute_notebook(

@@ -15,7 +15,7 @@ OPTIONS = ("-W", "-n", "--keep-going", "-q")
 
 
 def stage(root: Path, output: Path) -> Path:
-    """Copies configuration and pages to `output/_build/source`, where the executed notebooks will lie, and returns it."""
+    """Copies configuration and pages to `output/_build/source`, where the executed notebooks will lie too."""
     target = output / STAGE
     if target.exists():
         shutil.rmtree(target)

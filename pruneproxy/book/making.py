@@ -11,8 +11,10 @@ from pruneproxy.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class BookConfig:
-    """`root`: the repository; `output`: where `_build` is made; `scale`: None is the largest complete one of each recipe;
-    `parameters`: given to every notebook; `workers`: processes."""
+    """`root` is the repository and `output` the folder in which `_build` is made.
+
+    `scale` None is the largest complete one of each recipe; `parameters` go to every notebook; `workers` are processes.
+    """
 
     root: Path = Path(".")
     output: Path = Path(".")
@@ -40,10 +42,14 @@ def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) 
 
 
 def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: Path) -> execute.Job:
-    """How one notebook is run: on its part's committed records at the scale that is shown, training nothing."""
+    """How one notebook is run: on committed records at the scale that is shown, training nothing.
+
+    A notebook that is no part of a recipe, such as the tour, names its records itself.
+    """
     stem = contents.stem(notebook)
-    usual = {"records": str((config.root / evidence.RECORDS / stem).resolve()), "missing": "skip"}
-    usual |= {"scale": scales[stem]} if stem in scales else {}
+    usual = {"missing": "skip"}
+    if stem in scales:
+        usual |= {"records": str((config.root / evidence.RECORDS / stem).resolve()), "scale": scales[stem]}
     known = parameter_names(notebook)
     check_parameters(notebook, config.parameters)
     chosen = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)

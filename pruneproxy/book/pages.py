@@ -9,7 +9,7 @@ from pruneproxy.ledger import Row
 
 
 def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
-    """One line per claim: its verdict, its effect with the 95 % interval, and the scale, seeds and records behind it."""
+    """One line per claim: its verdict, its effect with the 95 % interval, and the records behind it."""
     known = {verdict.claim: verdict for verdict in verdicts}
     head = ("Claim", "Verdict", "Effect", "Evidence")
     rows = [_claim_cells(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
@@ -67,7 +67,8 @@ def _not_run(claim: Claim) -> Verdict:
 
 
 def _ledger_section(row: Row) -> str:
-    lines = [f"## {row.id}: {row.place}", _table(("Text", "Code"), [(row.text, row.code)]), f"Default: {row.ours}. {row.why}"]
+    readings = _table(("Text", "Code"), [(row.text, row.code)])
+    lines = [f"## {row.id}: {row.place}", readings, f"Default: {row.ours}. {row.why}"]
     if row.option:
         lines.append(f"Option: `{row.option}`.")
     lines.append(f"Test: `{row.test}`." + (f" Effect: {row.effect}." if row.effect else ""))
@@ -75,8 +76,8 @@ def _ledger_section(row: Row) -> str:
 
 
 def _module_section(name: str) -> str:
-    lines = (f"### `{name}`", "```{eval-rst}", f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", "```")
-    return "\n".join((lines[0], "", *lines[1:]))
+    directive = f".. automodule:: {name}\n   :members:\n   :ignore-module-all:"
+    return f"### `{name}`\n\n```{{eval-rst}}\n{directive}\n```"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

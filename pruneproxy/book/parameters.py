@@ -1,4 +1,4 @@
-"""The parameters of a notebook: what its cell tagged `parameters` assigns. papermill ignores names that it does not know."""
+"""The parameters of a notebook: what its cell tagged `parameters` assigns; papermill lets unknown names pass."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,9 +10,10 @@ from pruneproxy.specs import check_names
 
 
 def parameter_names(notebook: Path) -> tuple[str, ...]:
-    """The names that a notebook lets its reader set; papermill's own list leaves out those annotated with `str | None`."""
+    """The names that a notebook lets its reader set; papermill's list lacks those annotated with `str | None`."""
     cells = nbformat.read(notebook, as_version=4).cells
-    return tuple(name for cell in cells if "parameters" in cell.metadata.get("tags", []) for name in assigned(cell.source))
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    return tuple(name for source in tagged for name in assigned(source))
 
 
 def check_parameters(notebook: Path, names: Iterable[str]) -> None:

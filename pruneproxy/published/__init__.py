@@ -1,6 +1,7 @@
-"""The numbers that the papers print, as CSV files inside the package: one folder per part, one file per table or passage.
+"""The numbers that the papers print, as CSV files: one folder per part, one file per table or passage.
 
-They are published values, never results of this package. Columns that start with `derived_` are computed from the printed ones.
+They are published values, never results of this package. Columns that start with `derived_` are computed from the
+printed ones.
 """
 
 from importlib.resources import files
@@ -16,7 +17,7 @@ def names(part: str) -> tuple[str, ...]:
 
 
 def read(part: str, table: str) -> pd.DataFrame:
-    """A published table as printed, with empty cells as NaN; `read("hp_space", "table-4.1")` is Table 4.1 of the thesis."""
+    """A published table as printed, with empty cells as NaN, such as `read("hp_space", "table-4.1")`."""
     stems = _stems(part)
     file = files(__name__) / part / f"{choose(table, stems, f'published table of {part}')}.csv"
     with file.open(encoding="utf-8") as text:
@@ -25,6 +26,12 @@ def read(part: str, table: str) -> pd.DataFrame:
 
 def _stems(part: str) -> dict[str, str]:
     """Name to file stem: what precedes the underscore for a numbered table, the whole stem otherwise."""
-    folders = {folder.name: folder for folder in files(__name__).iterdir() if folder.is_dir() and not folder.name.startswith("_")}
-    stems = [file.name.removesuffix(".csv") for file in choose(part, folders, "part").iterdir() if file.name.endswith(".csv")]
+    folders = {
+        folder.name: folder
+        for folder in files(__name__).iterdir()
+        if folder.is_dir() and not folder.name.startswith("_")
+    }
+    stems = [
+        file.name.removesuffix(".csv") for file in choose(part, folders, "part").iterdir() if file.name.endswith(".csv")
+    ]
     return {stem.split("_")[0] if "-" in stem.split("_")[0] else stem: stem for stem in stems}

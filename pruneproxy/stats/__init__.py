@@ -8,7 +8,24 @@ from pruneproxy.stats.resampling import Estimate, Replicates, bootstrap, estimat
 from pruneproxy.stats.risks import Risk, cross_risk, risk
 
 __all__ = [
-    "Ellipse", "Equivalence", "Estimate", "Replicates", "Risk", "bootstrap", "confidence_level", "cross_risk", "ellipse",
-    "estimate", "holm", "landscape", "landscape_correlation", "log_points", "repeatability", "replicate", "risk", "roi",
-    "seed_deviation", "tost",
+    "Ellipse",
+    "Equivalence",
+    "Estimate",
+    "Replicates",
+    "Risk",
+    "bootstrap",
+    "confidence_level",
+    "cross_risk",
+    "ellipse",
+    "estimate",
+    "holm",
+    "landscape",
+    "landscape_correlation",
+    "log_points",
+    "repeatability",
+    "replicate",
+    "risk",
+    "roi",
+    "seed_deviation",
+    "tost",
 ]

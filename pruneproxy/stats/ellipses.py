@@ -11,9 +11,9 @@ from pruneproxy.errors import UserError
 class Ellipse:
     """The contour of a fitted Gaussian at `multiplier` standard deviations, in log10 units.
 
-    `length` and `width` are the longest and the shortest diameter; `centre` is (log10 weight decay, log10 learning rate);
-    `angle` is the direction of the longest diameter in that plane, in degrees within (-90, 90]: -45 is a band on which the
-    product of learning rate and weight decay is constant.
+    `length` and `width` are the longest and the shortest diameter; `centre` is (log10 weight decay, log10 learning
+    rate); `angle` is the direction of the longest diameter in that plane, in degrees within (-90, 90]: -45 is a band
+    on which the product of learning rate and weight decay is constant.
     """
 
     length: float
@@ -33,8 +33,11 @@ class Ellipse:
         turn = np.linspace(0, 2 * np.pi, count)
         along = np.array([np.cos(np.radians(self.angle)), np.sin(np.radians(self.angle))])
         across = np.array([-along[1], along[0]])
-        return (np.asarray(self.centre) + self.length / 2 * np.cos(turn)[:, None] * along
-                + self.width / 2 * np.sin(turn)[:, None] * across)
+        return (
+            np.asarray(self.centre)
+            + self.length / 2 * np.cos(turn)[:, None] * along
+            + self.width / 2 * np.sin(turn)[:, None] * across
+        )
 
 
 def confidence_level(multiplier: float) -> float:
@@ -63,10 +66,18 @@ def ellipse(points: np.ndarray, *, multiplier: float = 2.0, min_points: int = 5,
     if points.ndim != 2 or points.shape[1] != 2:
         raise UserError(f"expected points of shape (n, 2), got {points.shape}: use stats.log_points(frame)")
     if multiplier <= 0 or ddof not in (0, 1) or min_points < 2:
-        raise UserError(f"expected multiplier > 0, ddof 0 or 1 and min_points >= 2, got {multiplier}, {ddof} and {min_points}")
+        raise UserError(
+            f"expected multiplier > 0, ddof 0 or 1 and min_points >= 2, got {multiplier}, {ddof} and {min_points}"
+        )
     if len(points) < min_points:
         return None
     length, width, angle = diameters(np.cov(points.T, ddof=ddof), multiplier)
     centre = tuple(float(value) for value in points.mean(axis=0))
-    return Ellipse(length=float(length), width=float(width), centre=centre, angle=float(angle),
-                   points=len(points), multiplier=float(multiplier))
+    return Ellipse(
+        length=float(length),
+        width=float(width),
+        centre=centre,
+        angle=float(angle),
+        points=len(points),
+        multiplier=float(multiplier),
+    )

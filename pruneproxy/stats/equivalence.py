@@ -10,7 +10,7 @@ from pruneproxy.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class Equivalence:
-    """Outcome of two one-sided tests: equivalent if and only if `low` and `high` lie within the margin, that is p <= alpha.
+    """Outcome of two one-sided tests: equivalent if `low` and `high` lie within the margin, that is p <= alpha.
 
     `low` and `high` bound the difference at level 1 - 2 alpha.
     """
@@ -28,7 +28,7 @@ class Equivalence:
 
 
 def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> Equivalence:
-    """Whether mean(a) - mean(b) lies within (-margin, margin): the larger p of the two one-sided t tests (Schuirmann 1987).
+    """Whether mean(a) - mean(b) lies within (-margin, margin): the larger p of two t tests (Schuirmann 1987).
 
     Unpaired samples use Welch's error and degrees of freedom, paired ones the differences.
     """
@@ -36,14 +36,18 @@ def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> E
     if margin <= 0 or not 0 < alpha < 0.5:
         raise UserError(f"expected margin > 0 and 0 < alpha < 0.5, got {margin} and {alpha}")
     if min(a.size, b.size) < 2 or (paired and a.size != b.size):
-        raise UserError(f"expected two samples of two or more values (equally many when paired), got {a.size} and {b.size}")
+        raise UserError(
+            f"expected two samples of two or more values (equally many when paired), got {a.size} and {b.size}"
+        )
     difference, error, freedom = _paired(a - b) if paired else _welch(a, b)
     if error == 0:
         p = float(not abs(difference) < margin)
         return Equivalence(difference=difference, low=difference, high=difference, margin=margin, p=p, alpha=alpha)
     reach = stats.t.ppf(1 - alpha, freedom) * error
     p = float(stats.t.sf((margin - abs(difference)) / error, freedom))
-    return Equivalence(difference=difference, low=difference - reach, high=difference + reach, margin=margin, p=p, alpha=alpha)
+    return Equivalence(
+        difference=difference, low=difference - reach, high=difference + reach, margin=margin, p=p, alpha=alpha
+    )
 
 
 def _paired(differences):
@@ -57,7 +61,7 @@ def _welch(a, b):
 
 
 def holm(p) -> np.ndarray:
-    """Holm's adjusted p-values, max over the smaller ones of min(1, (m - rank + 1) p), in the order given (Holm 1979)."""
+    """Holm's adjusted p-values in the order given: running maximum of min(1, (m - rank + 1) p) (Holm 1979)."""
     p = np.asarray(p, dtype=float)
     if p.ndim != 1 or np.isnan(p).any() or ((p < 0) | (p > 1)).any():
         raise UserError("expected a list of p-values between 0 and 1")

@@ -15,7 +15,9 @@ def finished(frame: pd.DataFrame, value: str = "top1") -> pd.DataFrame:
     """The rows that hold a measured `value`: failed runs and empty cells are left out, diverged runs stay."""
     missing = [name for name in (*SETTING, value) if name not in frame]
     if missing:
-        raise UserError(f"expected a frame of records with the columns {', '.join(missing)}, got {', '.join(map(str, frame))}")
+        raise UserError(
+            f"expected a frame of records with the columns {', '.join(missing)}, got {', '.join(map(str, frame))}"
+        )
     rows = frame[frame[value].notna()]
     return rows[rows["status"] != "failed"] if "status" in rows else rows
 
@@ -23,7 +25,8 @@ def finished(frame: pd.DataFrame, value: str = "top1") -> pd.DataFrame:
 def landscape(frame: pd.DataFrame, *, value: str = "top1") -> pd.DataFrame:
     """One row per network, variant and setting: mean of `value` over the seeds, their number `runs` and deviation `sd`.
 
-    The deviation is the sample deviation (n - 1); it is missing where a setting was run once, as in the thesis (Sec. 3.3).
+    The deviation is the sample deviation (n - 1); it is missing where a setting was run once, as in the thesis (Sec.
+    3.3).
     """
     rows = finished(frame, value)
     keys = [name for name in (*LANDSCAPE, *DESCRIPTION, *SETTING) if name in rows]
@@ -32,7 +35,7 @@ def landscape(frame: pd.DataFrame, *, value: str = "top1") -> pd.DataFrame:
 
 
 def seed_deviation(frame: pd.DataFrame, *, value: str = "top1") -> float:
-    """Pooled standard deviation between seeds of one setting, sqrt(sum (n-1) s^2 / sum (n-1)); NaN where nothing was repeated.
+    """Pooled deviation between seeds of one setting, sqrt(sum (n-1) s^2 / sum (n-1)); NaN where nothing was repeated.
 
     It is taken over all rows given: pass a region of interest to leave out the settings that diverge.
     """
@@ -48,15 +51,19 @@ def single_landscape(frame: pd.DataFrame, value: str = "top1") -> pd.DataFrame:
     """The finished rows of one landscape; an error when a setting occurs twice or nothing is left."""
     rows = finished(frame, value)
     if rows.empty:
-        raise UserError(f"expected at least one setting with a measured {value}, got none: run the missing records first")
+        raise UserError(
+            f"expected at least one setting with a measured {value}, got none: run the missing records first"
+        )
     if rows.duplicated(SETTING).any():
-        raise UserError("expected one row per setting of a single network and variant, got repeated settings: "
-                        "select one variant and average its seeds with stats.landscape(frame) first")
+        raise UserError(
+            "expected one row per setting of a single network and variant, got repeated settings: "
+            "select one variant and average its seeds with stats.landscape(frame) first"
+        )
     return rows
 
 
 def roi(frame: pd.DataFrame, x: float, *, value: str = "top1") -> pd.DataFrame:
-    """The rows of the x-ROI, {settings with f >= max f - x} (Sec. 3.3, eq. 3.3); `x` in the unit of `value` (points)."""
+    """The rows of the x-ROI, {settings with f >= max f - x} (eq. 3.3); `x` in the unit of `value`, points."""
     if not x >= 0:
         raise UserError(f"expected a width of the region of interest of 0 points or more, got {x}")
     rows = single_landscape(frame, value)
@@ -67,5 +74,7 @@ def log_points(frame: pd.DataFrame) -> np.ndarray:
     """The settings as an (n, 2) array of (log10 weight decay, log10 learning rate), the order of Table 4.1."""
     points = frame[["weight_decay", "lr"]].to_numpy(dtype=float)
     if (points <= 0).any():
-        raise UserError("expected positive weight decays and learning rates, got a value that has no logarithm: leave such settings out")
+        raise UserError(
+            "expected positive weight decays and learning rates, got one that has no logarithm: leave it out"
+        )
     return np.log10(points)

@@ -16,8 +16,9 @@ from pruneproxy.stats.rowwise import Rows
 class Replicates:
     """Landscapes of one network on the same settings: row 0 as measured, the other rows resampled.
 
-    `points` has shape (rows, settings, 2), log10 of weight decay and learning rate; `landscapes` gives for each variant the
-    values, NaN where a setting was not run. `by` says what was resampled, `runs` the fewest runs of a setting.
+    `points` has shape (rows, settings, 2), log10 of weight decay and learning rate; `landscapes` gives for each
+    variant the values, NaN where a setting was not run. `by` says what was resampled, `runs` the fewest runs of a
+    setting.
     """
 
     points: np.ndarray
@@ -42,13 +43,16 @@ class Estimate:
         return float(np.isfinite(self.samples).mean())
 
 
-def replicate(frame: pd.DataFrame, *, value: str = "top1", replicates: int = 2000, seed: int = 0, by: str = "auto") -> Replicates:
+def replicate(
+    frame: pd.DataFrame, *, value: str = "top1", replicates: int = 2000, seed: int = 0, by: str = "auto"
+) -> Replicates:
     """`Replicates` of all variants in `frame`, which must hold one network.
 
     `by="seeds"` draws the runs of each setting with replacement and widens their mean about the measured one by
-    sqrt(n / (n - 1)), without which the variance of a mean of n runs comes out too small by (n - 1) / n. `by="settings"` draws
-    settings with replacement, the same ones for every variant, and measures them against the best value of the whole grid: it
-    speaks of the choice of settings, not of the noise of a run. `"auto"` takes seeds if every setting has two runs or more.
+    sqrt(n / (n - 1)), without which the variance of a mean of n runs comes out too small by (n - 1) / n.
+    `by="settings"` draws settings with replacement, the same ones for every variant, and measures them against the
+    best value of the whole grid: it speaks of the choice of settings, not of the noise of a run. `"auto"` takes seeds
+    if every setting has two runs or more.
     """
     rows = finished(frame, value)
     if rows.empty or rows["network"].nunique() != 1:
@@ -73,7 +77,9 @@ def _runs(rows, settings, value) -> np.ndarray:
 
 
 def _by_seeds(points, runs, replicates, generator):
-    return points[None], {name: rowwise.rows(_redrawn_means(table, replicates, generator)) for name, table in runs.items()}
+    return points[None], {
+        name: rowwise.rows(_redrawn_means(table, replicates, generator)) for name, table in runs.items()
+    }
 
 
 def _redrawn_means(table, replicates, generator) -> np.ndarray:
@@ -92,7 +98,9 @@ def _by_settings(points, runs, replicates, generator):
     picks = generator.integers(len(points), size=(replicates, len(points)))
     picks = np.vstack([np.arange(len(points)), picks])
     means = {name: _redrawn_means(table, 0, generator)[0] for name, table in runs.items()}
-    return points[picks], {name: Rows(values=mean[picks], best=np.full(len(picks), np.nanmax(mean))) for name, mean in means.items()}
+    return points[picks], {
+        name: Rows(values=mean[picks], best=np.full(len(picks), np.nanmax(mean))) for name, mean in means.items()
+    }
 
 
 RESAMPLERS = {"seeds": _by_seeds, "settings": _by_settings}
@@ -124,8 +132,17 @@ def estimate(values: np.ndarray, *, by: str, level: float = 0.95, interval: str 
     return Estimate(value=measured, low=low, high=high, level=level, samples=samples, by=by)
 
 
-def bootstrap(frame: pd.DataFrame, statistic: Callable[[Replicates], np.ndarray], *, value: str = "top1", replicates: int = 2000,
-              seed: int = 0, by: str = "auto", level: float = 0.95, interval: str = "percentile") -> Estimate:
-    """The `Estimate` of `statistic`, a function from `Replicates` to one number per row, for the records of one network."""
+def bootstrap(
+    frame: pd.DataFrame,
+    statistic: Callable[[Replicates], np.ndarray],
+    *,
+    value: str = "top1",
+    replicates: int = 2000,
+    seed: int = 0,
+    by: str = "auto",
+    level: float = 0.95,
+    interval: str = "percentile",
+) -> Estimate:
+    """The `Estimate` of `statistic`, a function from `Replicates` to one number per row, for one network."""
     draws = replicate(frame, value=value, replicates=replicates, seed=seed, by=by)
     return estimate(statistic(draws), by=draws.by, level=level, interval=interval)

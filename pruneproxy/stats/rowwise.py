@@ -14,7 +14,7 @@ from pruneproxy.stats.landscapes import TOLERANCE
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """Landscapes on the same settings: `values` of shape (rows, settings) and the `best` value that each row refers to."""
+    """Landscapes on the same settings: `values` of shape (rows, settings) and the `best` that each row refers to."""
 
     values: np.ndarray
     best: np.ndarray
@@ -47,8 +47,9 @@ class Ellipses:
     correlation: np.ndarray
 
 
-def ellipses(points: np.ndarray, landscapes: Rows, x: float, *, multiplier: float = 2.0, min_points: int = 5,
-             ddof: int = 1) -> Ellipses:
+def ellipses(
+    points: np.ndarray, landscapes: Rows, x: float, *, multiplier: float = 2.0, min_points: int = 5, ddof: int = 1
+) -> Ellipses:
     """The `Ellipses` of the x-ROIs, with the correlation of the two logarithms inside each region."""
     weight = inside(landscapes, x)[..., None]
     count = weight.sum(axis=(1, 2))
@@ -60,7 +61,9 @@ def ellipses(points: np.ndarray, landscapes: Rows, x: float, *, multiplier: floa
         length, width, angle = diameters(covariance, multiplier)
         spread = np.sqrt(covariance[:, 0, 0] * covariance[:, 1, 1])
         correlation = np.where(spread > 1e-12, covariance[:, 0, 1] / spread, np.nan)
-    return Ellipses(length=length, width=width, weight_decay=centre[:, 0], lr=centre[:, 1], angle=angle, correlation=correlation)
+    return Ellipses(
+        length=length, width=width, weight_decay=centre[:, 0], lr=centre[:, 1], angle=angle, correlation=correlation
+    )
 
 
 def risks(base: Rows, landscapes: Rows, x: float, *, relative: bool = False) -> np.ndarray:

@@ -37,8 +37,7 @@ def weights_hash(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.ndim
-                      else str(value.item()).encode())
+        digest.update(value.detach().cpu().numpy().tobytes())  # in C order, whatever the layout
     return digest.hexdigest()
 
 
@@ -117,7 +116,7 @@ class Training:
         checked = (0.0, 0)
         for step, chosen in enumerate(index, 1):
             self._set_lr(self.done + (step - 1) / len(index))
-            batch_loss, batch_hits = self._step(chosen, augmentation)
+            batch_loss, batch_hits = self.step(chosen, augmentation)
             loss, hits, seen = loss + batch_loss * len(chosen), hits + batch_hits, seen + len(chosen)
             if step % CHECK_EVERY == 0 or step == len(index):
                 mean = (loss.item() - checked[0]) / max(seen - checked[1], 1)
@@ -128,7 +127,8 @@ class Training:
         total = loss.item() / max(seen, 1)
         return {"train_loss": total if math.isfinite(total) else None, "train_top1": 100 * hits.item() / max(seen, 1)}
 
-    def _step(self, index, augmentation):
+    def step(self, index, augmentation):
+        """One step on the training images `index`; returns mean loss and hits, both still on the device."""
         config, split = self.config, self.dataset.train
         inputs, labels = data.prepare(split, index, self.dataset, generator=augmentation), split.labels[index]
         with _autocast(config.precision, inputs.device):

@@ -1,10 +1,15 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
+from pruneproxy.recipes.hp_space import figures, networks, noise, tables
+from pruneproxy.recipes.hp_space.claims import CLAIMS, check, evaluate, printed_verdicts
 from pruneproxy.recipes.hp_space.frames import architectures, frame
+from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import PAPER, SCALES, Case, cases, cut, exponents, grid, parameters, specs, variant
+from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
 
 STEM = "hp_space"
 TITLE = "Does pruning move the good region of learning rate x weight decay?"
 
-__all__ = ["PAPER", "SCALES", "STEM", "TITLE", "Case", "architectures", "cases", "cut", "exponents", "frame", "grid",
-           "parameters", "specs", "variant"]
+__all__ = ["CLAIMS", "PAPER", "ROWS", "SCALES", "STEM", "TITLE", "Case", "architectures", "cases", "check", "cut", "evaluate",
+           "exponents", "figures", "frame", "grid", "networks", "noise", "paper_networks", "parameters", "printed_verdicts",
+           "protocol_table", "specs", "stages", "tables", "variant"]

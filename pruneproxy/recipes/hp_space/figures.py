@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from pruneproxy import figures
 from pruneproxy.errors import UserError, choose
 from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, variants
-from pruneproxy.stats import landscape, risk
+from pruneproxy.stats import ellipse, landscape, log_points, risk, roi
 
 RISK_REGION = 0.5
 RISKS = {"risk": "risk (points)", "relative_risk": "relative risk"}
@@ -29,12 +29,19 @@ def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
     return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
 
 
-def landscapes(frame: pd.DataFrame, *, network: str, value: str = "top1", share: float = TOP_SHARE, level: str = "own",
-               axes: np.ndarray | None = None) -> np.ndarray:
-    """Figs. 4.1 and 4.2: contours above, settings with their ellipses below, one column per variant; returns the (2, n) axes.
+def landscapes(
+    frame: pd.DataFrame,
+    *,
+    network: str,
+    value: str = "top1",
+    share: float = TOP_SHARE,
+    level: str = "own",
+    axes: np.ndarray | None = None,
+) -> np.ndarray:
+    """Figs. 4.1 and 4.2: contours above, settings with their ellipses below, one column per variant; (2, n) axes.
 
-    `level="own"` colours the distance to the best of each variant, `"shared"` the accuracy itself as the thesis does; either
-    way the colours span the best `share` of all settings.
+    `level="own"` colours the distance to the best of each variant, `"shared"` the accuracy itself as the thesis does;
+    either way the colours span the best `share` of all settings.
     """
     found = _variants(frame, network, value)
     axes = _grid(2, len(found)) if axes is None else axes
@@ -51,7 +58,11 @@ def landscapes(frame: pd.DataFrame, *, network: str, value: str = "top1", share:
 
 def two_metrics(frame: pd.DataFrame, *, network: str, axes: np.ndarray | None = None) -> np.ndarray:
     """Fig. 4.3: the settings with their ellipses, one row per metric that was measured, one column per variant."""
-    values = [value for value in figures.METRICS if value in frame and frame.loc[frame["network"] == network, value].notna().any()]
+    values = [
+        value
+        for value in figures.METRICS
+        if value in frame and frame.loc[frame["network"] == network, value].notna().any()
+    ]
     found = _variants(frame, network, values[0] if values else "top1")
     axes = _grid(len(values), len(found)) if axes is None else axes
     for value, line in zip(values, axes, strict=True):
@@ -63,11 +74,18 @@ def two_metrics(frame: pd.DataFrame, *, network: str, axes: np.ndarray | None = 
     return _outer_labels(_legend(axes))
 
 
-def grid_points(frame: pd.DataFrame, *, network: str, prior: tuple[float, float] = (-4.0, -1.0), reach: float = 0.4,
-                value: str = "top1", ax: Axes | None = None) -> Axes:
-    """Fig. 4.4: the settings of the unpruned network, its accuracy beside each, those within `reach` decades of the prior dark.
+def grid_points(
+    frame: pd.DataFrame,
+    *,
+    network: str,
+    prior: tuple[float, float] = (-4.0, -1.0),
+    reach: float = 0.4,
+    value: str = "top1",
+    ax: Axes | None = None,
+) -> Axes:
+    """Fig. 4.4: the settings of the unpruned network, its accuracy beside each, dark near the prior.
 
-    `prior` is (log10 weight_decay, log10 lr), Table 3.4.
+    `prior` is (log10 weight_decay, log10 lr), Table 3.4; `reach` is what counts as near, in decades.
     """
     ax = plt.subplots(layout="constrained")[1] if ax is None else ax
     base = [variant for variant in _variants(frame, network, value) if variant.method == "none"]
@@ -84,26 +102,34 @@ def grid_points(frame: pd.DataFrame, *, network: str, prior: tuple[float, float]
 
 
 def risk_settings(frame: pd.DataFrame, *, x: float = RISK_REGION, value: str = "top1") -> pd.DataFrame:
-    """The data of Fig. 4.5: absolute and relative risk of every setting in the unpruned x-ROI, per network and variant."""
+    """The data of Fig. 4.5: both risks of every setting in the unpruned x-ROI, per network and variant."""
     found = variants(frame, value)
     means = {variant: landscape(select(frame, variant), value=value) for variant in found}
     base = {variant.network: rows for variant, rows in means.items() if variant.method == "none"}
-    parts = [risk(base[variant.network], rows, x=x, value=value).settings.assign(
-        network=variant.network, variant=variant.label, method=variant.method)
-        for variant, rows in means.items() if variant.network in base]
+    parts = [
+        risk(base[variant.network], rows, x=x, value=value).settings.assign(
+            network=variant.network, variant=variant.label, method=variant.method
+        )
+        for variant, rows in means.items()
+        if variant.network in base
+    ]
     columns = ["network", "variant", "method", "lr", "weight_decay", "risk", "relative_risk"]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def risks(frame: pd.DataFrame, *, network: str, column: str = "risk", value: str = "top1", ax: Axes | None = None) -> Axes:
+def risks(
+    frame: pd.DataFrame, *, network: str, column: str = "risk", value: str = "top1", ax: Axes | None = None
+) -> Axes:
     """Fig. 4.5: box plots of the risk over the unpruned network's 0.5-ROI, the unpruned network first and darker."""
     label = choose(column, RISKS, "risk")
     table = risk_settings(frame[frame["network"] == network], value=value)
     if table.empty:
         raise UserError(f"expected records of the unpruned {network}, got none: run them first")
-    groups = {name: rows for name, rows in table.groupby("variant", sort=False)}
+    groups = dict(list(table.groupby("variant", sort=False)))
     methods = [rows["method"].iloc[0] for rows in groups.values()]
-    drawn = figures.boxes({name: rows[column].to_numpy() for name, rows in groups.items()}, methods=methods, ax=ax, label=label)
+    drawn = figures.boxes(
+        {name: rows[column].to_numpy() for name, rows in groups.items()}, methods=methods, ax=ax, label=label
+    )
     drawn.set_title(network, fontsize="medium")
     return drawn
 
@@ -112,8 +138,10 @@ def alt_risks(frame: pd.DataFrame, *, network: str, column: str = "risk", value:
     """Fig. 4.5 in words: median and range of the risk of each variant."""
     label = choose(column, RISKS, "risk")
     table = risk_settings(frame[frame["network"] == network], value=value)
-    parts = [f"{name} median {rows[column].median():.3f}, {rows[column].min():.3f} to {rows[column].max():.3f}"
-             for name, rows in table.groupby("variant", sort=False)]
+    parts = [
+        f"{name} median {rows[column].median():.3f}, {rows[column].min():.3f} to {rows[column].max():.3f}"
+        for name, rows in table.groupby("variant", sort=False)
+    ]
     return f"Box plots of the {label} of {network}: " + "; ".join(parts) + "."
 
 
@@ -144,4 +172,33 @@ def _colourbar(axes, limits, label):
 def _outer_labels(axes) -> np.ndarray:
     for ax in axes.ravel():
         ax.label_outer()
+    return axes
+
+
+def ellipses_together(
+    frame: pd.DataFrame, *, network: str, x: float = 1.0, value: str = "top1", ax: Axes | None = None
+) -> Axes:
+    """The x-ROI ellipses of all variants of a network in one plane, centres marked; stronger pruning is fainter."""
+    ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")[1] if ax is None else ax
+    for variant in _variants(frame, network, value):
+        region = roi(landscape(select(frame, variant), value=value), x, value=value)
+        fitted = ellipse(log_points(region))
+        if fitted is None:
+            continue
+        look = {"color": figures.COLOURS[variant.method], "alpha": 0.35 + 0.65 * variant.target}
+        ax.plot(*fitted.outline().T, label=f"{variant.label} ({fitted.points} settings)", linewidth=1.8, **look)
+        ax.plot(*fitted.centre, "+", markersize=10, **look)
+    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{network}, {x:.1f}-ROI")
+    if ax.lines:
+        ax.legend(fontsize="x-small")
+    else:
+        ax.text(0.5, 0.5, "no region holds five settings", transform=ax.transAxes, ha="center")
+    return ax
+
+
+def risk_pair(frame: pd.DataFrame, *, network: str, value: str = "top1") -> np.ndarray:
+    """Fig. 4.5 for one network: absolute risk on the left, relative risk on the right."""
+    axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")[1]
+    for ax, column in zip(axes, RISKS, strict=True):
+        risks(frame, network=network, column=column, value=value, ax=ax)
     return axes

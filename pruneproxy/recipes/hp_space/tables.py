@@ -21,13 +21,22 @@ def architectures(measured: pd.DataFrame) -> pd.DataFrame:
     `measured` has the columns `network`, `parameters` and `multiplications`, and may have `method`.
     """
     rows = measured[measured["method"] == "none"] if "method" in measured else measured
-    ours = [{"model": _model(row.network), "quantity": quantity, "ours": value, "low": np.nan, "high": np.nan}
-            for row in rows.drop_duplicates("network").itertuples()
-            for quantity, value in (("parameters (millions)", row.parameters / 1e6), ("FLOPs (billions)", FLOPS * row.multiplications / 1e9))]
+    ours = [
+        {"model": _model(row.network), "quantity": quantity, "ours": value, "low": np.nan, "high": np.nan}
+        for row in rows.drop_duplicates("network").itertuples()
+        for quantity, value in (
+            ("parameters (millions)", row.parameters / 1e6),
+            ("FLOPs (billions)", FLOPS * row.multiplications / 1e9),
+        )
+    ]
     printed = published("table-3.2").rename(columns={"architecture": "model"})
     printed = printed.assign(flops=printed["flops"].astype(float) / 1e9)
-    long = quantities(printed, keys=["model"], columns={"parameters_millions": "parameters (millions)", "flops": "FLOPs (billions)"})
-    return beside(pd.DataFrame(ours, columns=["model", "quantity", "ours", "low", "high"]), long, keys=["model", "quantity"])
+    long = quantities(
+        printed, keys=["model"], columns={"parameters_millions": "parameters (millions)", "flops": "FLOPs (billions)"}
+    )
+    return beside(
+        pd.DataFrame(ours, columns=["model", "quantity", "ours", "low", "high"]), long, keys=["model", "quantity"]
+    )
 
 
 def baselines(frame: pd.DataFrame) -> pd.DataFrame:
@@ -36,30 +45,40 @@ def baselines(frame: pd.DataFrame) -> pd.DataFrame:
     names = {"baseline_top1_accuracy_pct": "top1", "baseline_top5_accuracy_pct": "top5"}
     long = quantities(printed, keys=["model"], columns=names).dropna(subset="published")
     priors = printed.set_index("model")[["prior_learning_rate_log10", "prior_weight_decay_log10"]]
-    ours = [{"model": _model(network), "quantity": value, **_mean_over_seeds(_at_prior(rows, priors, value))}
-            for network, rows in frame[frame["method"] == "none"].groupby("network", sort=False)
-            for value in long.loc[long["model"] == _model(network), "quantity"] if value in rows]
+    ours = [
+        {"model": _model(network), "quantity": value, **_mean_over_seeds(_at_prior(rows, priors, value))}
+        for network, rows in frame[frame["method"] == "none"].groupby("network", sort=False)
+        for value in long.loc[long["model"] == _model(network), "quantity"]
+        if value in rows
+    ]
     return beside(_frame(ours, ["model", "quantity"]), long, keys=["model", "quantity"])
 
 
 def _at_prior(rows, priors, value) -> np.ndarray:
     rows, prior = finished(rows, value), priors.loc[_model(rows["network"].iloc[0])]
     near = (np.abs(np.log10(rows["lr"]) - prior.iloc[0]) < PRIOR_TOLERANCE) & (
-        np.abs(np.log10(rows["weight_decay"]) - prior.iloc[1]) < PRIOR_TOLERANCE)
+        np.abs(np.log10(rows["weight_decay"]) - prior.iloc[1]) < PRIOR_TOLERANCE
+    )
     return rows.loc[near, value].to_numpy(dtype=float)
 
 
 def _mean_over_seeds(values: np.ndarray, level: float = 0.95) -> dict[str, float]:
     """Mean with Student's interval; no interval from a single run."""
     mean = values.mean() if values.size else np.nan
-    reach = np.nan if values.size < 2 else distributions.t.ppf((1 + level) / 2, values.size - 1) * distributions.sem(values)
+    reach = (
+        np.nan if values.size < 2 else distributions.t.ppf((1 + level) / 2, values.size - 1) * distributions.sem(values)
+    )
     return {"ours": mean, "low": mean - reach, "high": mean + reach}
 
 
 def confidence_levels() -> pd.DataFrame:
     """Table 3.5: alpha = exp(-k^2 / 2) at k standard deviations."""
-    printed = published("table-3.5").rename(columns={"sde_multiplier": "multiplier", "confidence_level_alpha": "published"})
-    ours = printed[["multiplier"]].assign(ours=[confidence_level(k) for k in printed["multiplier"]], low=np.nan, high=np.nan)
+    printed = published("table-3.5").rename(
+        columns={"sde_multiplier": "multiplier", "confidence_level_alpha": "published"}
+    )
+    ours = printed[["multiplier"]].assign(
+        ours=[confidence_level(k) for k in printed["multiplier"]], low=np.nan, high=np.nan
+    )
     return beside(ours, printed, keys=["multiplier"])
 
 
@@ -76,27 +95,46 @@ def best_accuracies(frame: pd.DataFrame, **choices) -> pd.DataFrame:
 
 
 def ellipses(frame: pd.DataFrame, **choices) -> pd.DataFrame:
-    """Table 4.1: length, width and centre of the ellipses in log10 units, where a region holds five settings or more."""
-    columns = {"length_log10": "length", "width_log10": "width", "centre_weight_decay_log10": "weight_decay",
-               "centre_learning_rate_log10": "lr"}
+    """Table 4.1: length, width and centre of the ellipses (log10), where a region holds five settings or more."""
+    columns = {
+        "length_log10": "length",
+        "width_log10": "width",
+        "centre_weight_decay_log10": "weight_decay",
+        "centre_learning_rate_log10": "lr",
+    }
     printed = quantities(published("table-4.1"), keys=[*VARIANT, "region"], columns=columns)
     study = _study(frame, choices)
-    ours = [_row(variant, quantity, effect(variant.label, getattr(study.ellipses[variant, x], quantity)), region=f"{x:.1f}-ROI")
-            for variant in study.variants for x in REGIONS for quantity in columns.values()]
+    ours = [
+        _row(
+            variant,
+            quantity,
+            effect(variant.label, getattr(study.ellipses[variant, x], quantity)),
+            region=f"{x:.1f}-ROI",
+        )
+        for variant in study.variants
+        for x in REGIONS
+        for quantity in columns.values()
+    ]
     return beside(_frame(ours, [*VARIANT, "region", "quantity"]), printed, keys=[*VARIANT, "region", "quantity"])
 
 
 def risks(frame: pd.DataFrame, **choices) -> pd.DataFrame:
     """Table 4.2: mean and deviation of the absolute (points) and relative risk over the unpruned network's 0.5-ROI."""
-    columns = {"risk_mean_points": "mean risk", "risk_std_points": "deviation of risk",
-               "relative_risk_mean": "mean relative risk", "relative_risk_std": "deviation of relative risk"}
+    columns = {
+        "risk_mean_points": "mean risk",
+        "risk_std_points": "deviation of risk",
+        "relative_risk_mean": "mean relative risk",
+        "relative_risk_std": "deviation of relative risk",
+    }
     printed = quantities(published("table-4.2"), keys=VARIANT, columns=columns)
     study = _study(frame, choices)
     unpruned = [(variant, variant) for variant in study.variants if variant.method == "none"]
     summaries = [(relative, summary) for relative in (False, True) for summary in (rowwise.mean, rowwise.deviation)]
-    ours = [_row(variant, quantity, effect(variant.label, study.risk(base, variant, relative=relative, summary=summary)))
-            for base, variant in [*unpruned, *study.pruned()]
-            for quantity, (relative, summary) in zip(columns.values(), summaries, strict=True)]
+    ours = [
+        _row(variant, quantity, effect(variant.label, study.risk(base, variant, relative=relative, summary=summary)))
+        for base, variant in [*unpruned, *study.pruned()]
+        for quantity, (relative, summary) in zip(columns.values(), summaries, strict=True)
+    ]
     return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
 
 
@@ -111,8 +149,16 @@ def _model(network: str) -> str:
 
 def _row(variant, quantity, found: Effect, **more) -> dict:
     low, high = found.interval or (np.nan, np.nan)
-    return {"model": _model(variant.network), "method": variant.method, "target": variant.target, **more, "quantity": quantity,
-            "ours": found.value, "low": low, "high": high}
+    return {
+        "model": _model(variant.network),
+        "method": variant.method,
+        "target": variant.target,
+        **more,
+        "quantity": quantity,
+        "ours": found.value,
+        "low": low,
+        "high": high,
+    }
 
 
 def _frame(rows: list[dict], keys: list[str]) -> pd.DataFrame:

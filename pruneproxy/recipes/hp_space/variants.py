@@ -46,12 +46,17 @@ def family(network: str) -> str:
 def variants(frame: pd.DataFrame, value: str = "top1") -> tuple[Variant, ...]:
     """The variants with a finished record, ordered by network, then unpruned first, then method and falling target."""
     rows = finished(frame, value)[["network", "method", "target", "variant"]].drop_duplicates()
-    found = [Variant(network=row.network, method=row.method, target=float(row.target), name=row.variant) for row in rows.itertuples()]
+    found = [
+        Variant(network=row.network, method=row.method, target=float(row.target), name=row.variant)
+        for row in rows.itertuples()
+    ]
     keys = [variant.key for variant in found]
     if len(set(keys)) < len(keys):
         twice = next(variant for variant in found if keys.count(variant.key) > 1)
-        raise UserError(f"expected one variant per network, method and target, got several for {twice.network} {twice.label}: "
-                        "select one of them by its `variant` column")
+        raise UserError(
+            f"expected one variant per network, method and target, got several for {twice.network} {twice.label}: "
+            "select one of them by its `variant` column"
+        )
     order = {"none": 0, "uniform": 1}
     return tuple(sorted(found, key=lambda v: (v.network, order.get(v.method, 2), v.method, -v.target)))
 

@@ -13,58 +13,95 @@ from pruneproxy.recipes.hp_space.claims.texts import CLAIMS
 from pruneproxy.recipes.hp_space.noise import describe, describe_cross_fitted
 from pruneproxy.stats.landscapes import finished
 
-__all__ = ["CLAIMS", "check", "evaluate"]
+__all__ = ["CLAIMS", "check", "evaluate", "printed_verdicts"]
 
 COLUMNS = ("network", "variant", "method", "target", "lr", "weight_decay", "seed", "top1", "id")
 
 
 def evaluate(frame: pd.DataFrame, *, scale: str, replicates: int = 10_000, seed: int = 0) -> list[Verdict]:
-    """The verdicts on HS-01 to HS-16 from a frame of records, one row per run, corrected over the claims that could be tested.
+    """The verdicts on HS-01 to HS-16 from a frame with one row per run, corrected over the claims that were tested.
 
-    "Every variant" means every variant in the frame. A claim whose networks, variants or metrics are missing is `not run`.
+    "Every variant" means every variant in the frame. A claim whose networks, variants or metrics are missing is `not
+    run`.
     """
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
-        raise UserError(f"expected a frame of hp_space records with the columns {', '.join(missing)}, got {', '.join(map(str, frame))}")
+        raise UserError(
+            f"expected a frame of hp_space records with the columns {', '.join(missing)}, "
+            f"got {', '.join(map(str, frame))}"
+        )
     rows = finished(frame)
     study = Study(rows, replicates=replicates, seed=seed)
     weighed = {name: rule(study) if len(rows) else None for name, rule in RULES.items()}
     judged = _judge(weighed)
-    return [judged[name](scale=scale, **_evidence(study, name)) if name in judged else _not_run(name, scale) for name in CLAIMS]
+    evidence = _evidence(study) if judged else {}
+    return [judged[name](scale=scale, **evidence[name]) if name in judged else _not_run(name, scale) for name in CLAIMS]
 
 
 def check() -> list[Verdict]:
-    """The verdicts that follow from the thesis's printed numbers alone: no intervals, and `inconclusive` where too little is printed."""
+    """The verdicts that follow from the thesis's printed numbers alone; `inconclusive` where too little is printed."""
     printed = Printed()
     weighed = {name: rule(printed) for name, rule in RULES.items()}
     judged, remarks = _judge(weighed, corrected=False), printed.remarks()
-    return [judged[name](scale="published") if name in judged
-            else Verdict(claim=name, status="inconclusive", effect=remarks[name], scale="published") for name in CLAIMS]
+    return [
+        judged[name](scale="published")
+        if name in judged
+        else Verdict(claim=name, status="inconclusive", effect=remarks[name], scale="published")
+        for name in CLAIMS
+    ]
+
+
+def printed_verdicts(*ids: str) -> pd.DataFrame:
+    """What the thesis's printed numbers say about some claims: one row per claim, for showing beside our verdicts."""
+    found = {verdict.claim: verdict for verdict in check()}
+    return pd.DataFrame(
+        [
+            {"claim": name, "text": CLAIMS[name].text, "verdict": found[name].status, "effect": found[name].effect}
+            for name in ids
+        ]
+    ).set_index("claim")
 
 
 def _judge(weighed: Mapping[str, Weighed | None], corrected: bool = True) -> dict:
     """Claim id -> a function that adds the circumstances to its verdict."""
     tested = {name: result for name, result in weighed.items() if result is not None}
     found, p = statuses([result.confirm for result in tested.values()], [result.refute for result in tested.values()])
-    return {name: _verdict(name, result, status, float(value) if corrected else None)
-            for (name, result), status, value in zip(tested.items(), found, p, strict=True)}
+    return {
+        name: _verdict(name, result, status, float(value) if corrected else None)
+        for (name, result), status, value in zip(tested.items(), found, p, strict=True)
+    }
 
 
 def _verdict(name, weighed, status, p):
     def complete(**circumstances):
-        return Verdict(claim=name, status=status, effect=weighed.text, value=weighed.decisive.value,
-                       interval=weighed.decisive.interval, p=p, **circumstances)
+        return Verdict(
+            claim=name,
+            status=status,
+            effect=weighed.text,
+            value=weighed.decisive.value,
+            interval=weighed.decisive.interval,
+            p=p,
+            **circumstances,
+        )
+
     return complete
 
 
-def _evidence(study: Study, name: str) -> dict:
-    networks = study.networks(*SCOPE.get(name, ()))
-    rows = study.frame[study.frame["network"].isin(networks)]
-    notes = [describe(rows[rows["network"] == network], study.draws[network].by) for network in networks]
-    if name == "HS-09":
-        notes += [describe_cross_fitted(rows[rows["network"] == network]) for network in networks]
-    return {"seeds": min(study.draws[network].runs for network in networks), "records": tuple(sorted(set(rows["id"]))),
-            "note": "; ".join(note for note in notes if note)}
+def _evidence(study: Study) -> dict[str, dict]:
+    """What the verdict on each claim rests on: fewest runs of a setting, record ids, and the noise of its networks."""
+    parts = {network: study.frame[study.frame["network"] == network] for network in study.networks()}
+    noise = {network: describe(rows, study.draws[network].by) for network, rows in parts.items()}
+    crossed = [text for rows in parts.values() if (text := describe_cross_fitted(rows))]
+    found = {}
+    for name in CLAIMS:
+        networks = study.networks(*SCOPE.get(name, ()))
+        notes = [noise[network] for network in networks] + (crossed if name == "HS-09" else [])
+        found[name] = {
+            "seeds": min((study.draws[network].runs for network in networks), default=0),
+            "note": "; ".join(notes),
+            "records": tuple(sorted({record for network in networks for record in parts[network]["id"]})),
+        }
+    return found
 
 
 def _not_run(name: str, scale: str) -> Verdict:

@@ -30,17 +30,25 @@ class Printed:
         return []
 
     def centre_products(self):
-        return [_effect(row, sum(row[name] - row[f"{name}_base"] for name in CENTRE.values()), row["region"])
-                for row in _pruned(self.ellipses)]
+        return [
+            _effect(row, sum(row[name] - row[f"{name}_base"] for name in CENTRE.values()), row["region"])
+            for row in _pruned(self.ellipses)
+        ]
 
     def centre_shifts(self):
-        return [_effect(row, row[name] - row[f"{name}_base"], f"{row['region']}, {axis}")
-                for row in _pruned(self.ellipses) for axis, name in CENTRE.items()]
+        return [
+            _effect(row, row[name] - row[f"{name}_base"], f"{row['region']}, {axis}")
+            for row in _pruned(self.ellipses)
+            for axis, name in CENTRE.items()
+        ]
 
     def lengths(self, model, x, method, target=None):
         rows = [row for row in _pruned(self.ellipses) if (row["model"], row["x"], row["method"]) == (model, x, method)]
-        return [_effect(row, row["length_log10"] / row["length_log10_base"], row["region"])
-                for row in rows if target is None or row["target"] == target]
+        return [
+            _effect(row, row["length_log10"] / row["length_log10_base"], row["region"])
+            for row in rows
+            if target is None or row["target"] == target
+        ]
 
     def best_gaps(self):
         return [_effect(a, a["best_accuracy_pct"] - b["best_accuracy_pct"]) for a, b in _pairs(self.best)]
@@ -90,9 +98,12 @@ class Printed:
         risks = [effect.value for effect in self.risks()]
         return {
             "HS-01": "not checkable: contour plots only",
-            "HS-02": f"ellipses are {shape.min():.1f} to {shape.max():.1f} times as long as wide; their direction is not printed",
-            "HS-11": f"shares are in the figure only; the mean risk is more than doubled in {(ratios > 2).sum()} of {ratios.size} variants",
-            "HS-16": f"not printed; the mean over the unpruned 0.5-ROI is {-min(risks):.2f} to {-max(risks):.2f} points",
+            "HS-02": f"ellipses are {shape.min():.1f} to {shape.max():.1f} times as long as wide; "
+            "their direction is not printed",
+            "HS-11": "shares are in the figure only; "
+            f"the mean risk is more than doubled in {(ratios > 2).sum()} of {ratios.size} variants",
+            "HS-16": "not printed; the mean over the unpruned 0.5-ROI is "
+            f"{-min(risks):.2f} to {-max(risks):.2f} points",
         }
 
 
@@ -109,15 +120,24 @@ def _pruned(rows) -> list[dict]:
 def _pairs(rows) -> list[tuple[dict, dict]]:
     """(uniform, global) at equal targets."""
     cases = _pruned(rows)
-    return [(a, b) for a in cases for b in cases
-            if (a["method"], b["method"]) == ("uniform", "global") and (a["model"], a["target"]) == (b["model"], b["target"])]
+    return [
+        (a, b)
+        for a in cases
+        for b in cases
+        if (a["method"], b["method"]) == ("uniform", "global")
+        and (a["model"], a["target"]) == (b["model"], b["target"])
+    ]
 
 
 def _steps(rows) -> list[tuple[dict, dict]]:
     """(milder, stronger) of one method."""
     cases = _pruned(rows)
-    return [(a, b) for a in cases for b in cases
-            if (a["model"], a["method"]) == (b["model"], b["method"]) and a["target"] > b["target"]]
+    return [
+        (a, b)
+        for a in cases
+        for b in cases
+        if (a["model"], a["method"]) == (b["model"], b["method"]) and a["target"] > b["target"]
+    ]
 
 
 def _effect(row, value, detail: str = "") -> Effect:

@@ -49,7 +49,9 @@ def middle(effects):
 
 def rank_kept(study):
     effects = study.correlations()
-    return _weigh("lowest rank correlation", effects, lowest, every(above(0.8), effects), some(below(0.5, strict=True), effects))
+    return _weigh(
+        "lowest rank correlation", effects, lowest, every(above(0.8), effects), some(below(0.5, strict=True), effects)
+    )
 
 
 def band(study):
@@ -60,13 +62,20 @@ def band(study):
 
 def product_kept(study):
     effects = study.centre_products()
-    return _weigh("largest change of log10 lr x weight decay", effects, farthest,
-                  every(within(-0.2, 0.2), effects), some(outside(-0.4, 0.4), effects))
+    return _weigh(
+        "largest change of log10 lr x weight decay",
+        effects,
+        farthest,
+        every(within(-0.2, 0.2), effects),
+        some(outside(-0.4, 0.4), effects),
+    )
 
 
 def centre_kept(study):
     effects = study.centre_shifts()
-    return _weigh("largest shift", effects, farthest, every(within(-0.3, 0.3), effects), some(outside(-0.3, 0.3), effects))
+    return _weigh(
+        "largest shift", effects, farthest, every(within(-0.3, 0.3), effects), some(outside(-0.3, 0.3), effects)
+    )
 
 
 def mobilenet_lengths(study):
@@ -75,17 +84,23 @@ def mobilenet_lengths(study):
         return None
     confirm = max(every(below(0.7, strict=True), pruned), every(within(0.85, 1.15), uniform))
     same_side = [every(side(0.85), uniform + pruned) for side in (above, below)]
-    return _weigh("longest after global pruning, relative length", pruned, highest, confirm, min(1.0, 2 * min(same_side)))
+    return _weigh(
+        "longest after global pruning, relative length", pruned, highest, confirm, min(1.0, 2 * min(same_side))
+    )
 
 
 def resnet_lengths(study):
     effects = [effect for x in (1.0, 0.5) for effect in study.lengths("ResNet-56", x, "global", 0.2)]
-    return _weigh("smaller relative length", effects, lowest, every(above(1.2, strict=True), effects), some(below(1), effects))
+    return _weigh(
+        "smaller relative length", effects, lowest, every(above(1.2, strict=True), effects), some(below(1), effects)
+    )
 
 
 def methods_alike(study):
     effects = study.best_gaps()
-    return _weigh("largest gap, points", effects, farthest, every(within(-0.2, 0.2), effects), some(outside(-0.5, 0.5), effects))
+    return _weigh(
+        "largest gap, points", effects, farthest, every(within(-0.2, 0.2), effects), some(outside(-0.5, 0.5), effects)
+    )
 
 
 def losses(study):
@@ -105,13 +120,19 @@ def cost_rises(study):
 
 def cost_below_one(study):
     effects = study.risks()
-    return _weigh("highest mean risk, points", effects, highest, every(below(1, strict=True), effects), some(above(1), effects))
+    return _weigh(
+        "highest mean risk, points", effects, highest, every(below(1, strict=True), effects), some(above(1), effects)
+    )
 
 
 def cost_bounded(study):
     small, large = study.shares_within("MobileNetV2", "ResNet-56"), study.shares_within("ResNet-50")
-    confirm = max([most(above(0.75), small)] * bool(small) + [every(above(0.5, strict=True), large)] * bool(large), default=1.0)
-    return _weigh("median share within 0.01", small + large, middle, confirm, most(below(0.5, strict=True), small + large))
+    confirm = max(
+        [most(above(0.75), small)] * bool(small) + [every(above(0.5, strict=True), large)] * bool(large), default=1.0
+    )
+    return _weigh(
+        "median share within 0.01", small + large, middle, confirm, most(below(0.5, strict=True), small + large)
+    )
 
 
 def _both_signs(what, effects, refute_low):
@@ -119,7 +140,9 @@ def _both_signs(what, effects, refute_low):
         return None
     up, down = above(0, strict=True), below(0, strict=True)
     against = [every(up, effects)] + [every(down, effects)] * refute_low
-    return _weigh(what, effects, lowest, max(some(up, effects), some(down, effects)), min(1.0, len(against) * min(against)))
+    return _weigh(
+        what, effects, lowest, max(some(up, effects), some(down, effects)), min(1.0, len(against) * min(against))
+    )
 
 
 def method_sign(study):
@@ -139,22 +162,46 @@ def metrics_alike(study):
 
 def search_pays(study):
     effects = study.prior_gains()
-    return _weigh("smallest gain, points", effects, lowest, every(above(0.5, strict=True), effects), some(below(0.5), effects))
+    return _weigh(
+        "smallest gain, points", effects, lowest, every(above(0.5, strict=True), effects), some(below(0.5), effects)
+    )
 
 
 def best_transfers(study):
     effects = study.best_transfers()
-    return _weigh("largest loss at the unpruned best, points", effects, lowest,
-                  every(above(-1), effects), some(below(-1, strict=True), effects))
+    return _weigh(
+        "largest loss at the unpruned best, points",
+        effects,
+        lowest,
+        every(above(-1), effects),
+        some(below(-1, strict=True), effects),
+    )
 
 
 RULES = {
-    "HS-01": rank_kept, "HS-02": band, "HS-03": product_kept, "HS-04": centre_kept, "HS-05": mobilenet_lengths,
-    "HS-06": resnet_lengths, "HS-07": methods_alike, "HS-08": losses, "HS-09": cost_rises, "HS-10": cost_below_one,
-    "HS-11": cost_bounded, "HS-12": method_sign, "HS-13": strength_sign, "HS-14": metrics_alike, "HS-15": search_pays,
+    "HS-01": rank_kept,
+    "HS-02": band,
+    "HS-03": product_kept,
+    "HS-04": centre_kept,
+    "HS-05": mobilenet_lengths,
+    "HS-06": resnet_lengths,
+    "HS-07": methods_alike,
+    "HS-08": losses,
+    "HS-09": cost_rises,
+    "HS-10": cost_below_one,
+    "HS-11": cost_bounded,
+    "HS-12": method_sign,
+    "HS-13": strength_sign,
+    "HS-14": metrics_alike,
+    "HS-15": search_pays,
     "HS-16": best_transfers,
 }
-SCOPE = {"HS-05": ("MobileNetV2",), "HS-06": ("ResNet-56",), "HS-14": ("ResNet-50",), "HS-15": ("MobileNetV2", "ResNet-56")}
+SCOPE = {
+    "HS-05": ("MobileNetV2",),
+    "HS-06": ("ResNet-56",),
+    "HS-14": ("ResNet-50",),
+    "HS-15": ("MobileNetV2", "ResNet-56"),
+}
 NEEDS = {  # what a scale must hold for the claim to be tested
     "HS-05": "MobileNetV2 unpruned and pruned both ways, with five settings in each 1.0-ROI",
     "HS-06": "ResNet-56 unpruned and pruned globally to 20 percent, with five settings in each region",

@@ -19,7 +19,7 @@ PRIOR_TOLERANCE = 1e-3  # decades
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The records of one or more networks with their replicates; each method returns a list of effects, empty if not run."""
+    """The records of one or more networks with their replicates; each method lists effects, empty if not run."""
 
     frame: pd.DataFrame
     replicates: int = 10_000
@@ -32,13 +32,19 @@ class Study:
 
     @cached_property
     def draws(self) -> dict[str, Replicates]:
-        return {network: replicate(rows, value=self.value, replicates=self.replicates, seed=self.seed)
-                for network, rows in self.frame.groupby("network") if any(v.network == network for v in self.variants)}
+        return {
+            network: replicate(rows, value=self.value, replicates=self.replicates, seed=self.seed)
+            for network, rows in self.frame.groupby("network")
+            if any(v.network == network for v in self.variants)
+        }
 
     @cached_property
     def ellipses(self) -> dict[tuple[Variant, float], rowwise.Ellipses]:
-        return {(variant, x): rowwise.ellipses(self.draws[variant.network].points, self.rows(variant), x)
-                for variant in self.variants for x in REGIONS}
+        return {
+            (variant, x): rowwise.ellipses(self.draws[variant.network].points, self.rows(variant), x)
+            for variant in self.variants
+            for x in REGIONS
+        }
 
     def rows(self, variant: Variant) -> rowwise.Rows:
         return self.draws[variant.network].landscapes[variant.name]
@@ -68,8 +74,10 @@ class Study:
                 yield base, milder, stronger
 
     def correlations(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", rowwise.spearman(self.rows(base), self.rows(v)), mirrored=True)
-                for base, v in self.pruned()]
+        return [
+            effect(f"{v.network} {v.label}", rowwise.spearman(self.rows(base), self.rows(v)), mirrored=True)
+            for base, v in self.pruned()
+        ]
 
     def band_correlations(self) -> list[Effect]:
         return [effect(f"{v.network} {v.label}", self.ellipses[v, 1.0].correlation) for v in self.variants]
@@ -78,45 +86,64 @@ class Study:
         return [effect(f"{v.network} {v.label}", self.ellipses[v, 1.0].angle) for v in self.variants]
 
     def centre_products(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}, {x:.1f}-ROI", self._shift(base, v, x, "lr") + self._shift(base, v, x, "weight_decay"))
-                for base, v, x in self._fitted()]
+        return [
+            effect(
+                f"{v.network} {v.label}, {x:.1f}-ROI",
+                self._shift(base, v, x, "lr") + self._shift(base, v, x, "weight_decay"),
+            )
+            for base, v, x in self._fitted()
+        ]
 
     def centre_shifts(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}, {x:.1f}-ROI, {axis}", self._shift(base, v, x, axis))
-                for base, v, x in self._fitted() for axis in AXES]
+        return [
+            effect(f"{v.network} {v.label}, {x:.1f}-ROI, {axis}", self._shift(base, v, x, axis))
+            for base, v, x in self._fitted()
+            for axis in AXES
+        ]
 
     def _fitted(self) -> Iterator[tuple[Variant, Variant, float]]:
-        """Every 1.0-ROI, and the 0.5-ROIs that hold enough settings for an ellipse: Table 4.1 leaves out the others too."""
-        return ((base, v, x) for base, v in self.pruned() for x in REGIONS
-                if x == max(REGIONS) or np.isfinite(self._shift(base, v, x, "lr")[0]))
+        """Every 1.0-ROI, and the 0.5-ROIs that hold enough settings for an ellipse, as in Table 4.1."""
+        return (
+            (base, v, x)
+            for base, v in self.pruned()
+            for x in REGIONS
+            if x == max(REGIONS) or np.isfinite(self._shift(base, v, x, "lr")[0])
+        )
 
     def _shift(self, base, variant, x, axis) -> np.ndarray:
         return getattr(self.ellipses[variant, x], axis) - getattr(self.ellipses[base, x], axis)
 
     def lengths(self, model: str, x: float, method: str, target: float | None = None) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}, {x:.1f}-ROI", self.ellipses[v, x].length / self.ellipses[base, x].length)
-                for base, v in self.pruned()
-                if family(v.network) == model and v.method == method and (target is None or abs(v.target - target) < 0.05)]
+        return [
+            effect(
+                f"{v.network} {v.label}, {x:.1f}-ROI", _ratio(self.ellipses[v, x].length, self.ellipses[base, x].length)
+            )
+            for base, v in self.pruned()
+            if family(v.network) == model and v.method == method and (target is None or abs(v.target - target) < 0.05)
+        ]
 
     def best_gaps(self) -> list[Effect]:
-        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.best(a) - self.best(b))
-                for _, a, b in self.pairs()]
+        return [
+            effect(f"{a.network} at {100 * a.target:.0f}%", self.best(a) - self.best(b)) for _, a, b in self.pairs()
+        ]
 
     def loss_steps(self) -> list[Effect]:
-        return [effect(f"{b.network} {a.label} to {b.label}", self.best(a) - self.best(b))
-                for _, a, b in self.steps()]
+        return [effect(f"{b.network} {a.label} to {b.label}", self.best(a) - self.best(b)) for _, a, b in self.steps()]
 
     def loss_offsets(self) -> list[Effect]:
         """Loss minus the printed loss of the model that the network stands in for, where one is printed."""
-        return [effect(f"{v.network} {v.label}", self.best(base) - self.best(v) - printed)
-                for base, v in self.pruned() if (printed := printed_losses().get((family(v.network), v.method, v.key[2]))) is not None]
+        return [
+            effect(f"{v.network} {v.label}", self.best(base) - self.best(v) - printed)
+            for base, v in self.pruned()
+            if (printed := printed_losses().get((family(v.network), v.method, v.key[2]))) is not None
+        ]
 
     def best(self, variant: Variant) -> np.ndarray:
         """The best mean accuracy of a landscape, one number per replicate."""
         return self._of_one_setting(variant.network, self.rows(variant).best)
 
     def _of_one_setting(self, network: str, values: np.ndarray) -> np.ndarray:
-        """Replicates are undefined without repeated runs: resampled settings say nothing about the noise at one of them."""
+        """Undefined replicates without repeated runs: resampled settings say nothing about the noise at one."""
         if self.draws[network].by == "seeds":
             return values
         return np.concatenate([values[:1], np.full(self.replicates, np.nan)])
@@ -125,42 +152,58 @@ class Study:
         return [effect(f"{v.network} {v.label}", self.risk(base, v)) for base, v in self.pruned()]
 
     def risk_ratios(self) -> list[Effect]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return [effect(f"{v.network} {v.label}", self.risk(base, v) / self.risk(base, base))
-                    for base, v in self.pruned()]
+        return [
+            effect(f"{v.network} {v.label}", _ratio(self.risk(base, v), self.risk(base, base)))
+            for base, v in self.pruned()
+        ]
 
     def shares_within(self, *models: str) -> list[Effect]:
         names = self.networks(*models)
-        return [effect(f"{v.network} {v.label}", self._share(base, v)) for base, v in self.pruned() if v.network in names]
+        return [
+            effect(f"{v.network} {v.label}", self._share(base, v)) for base, v in self.pruned() if v.network in names
+        ]
 
     def _share(self, base, variant) -> np.ndarray:
         loss = rowwise.risks(self.rows(base), self.rows(variant), RISK_REGION, relative=True)
         return rowwise.mean(np.where(np.isnan(loss), np.nan, loss <= RELATIVE_LIMIT))
 
     def method_gaps(self) -> list[Effect]:
-        return [effect(f"{a.network} at {100 * a.target:.0f}%", self.risk(base, b) - self.risk(base, a))
-                for base, a, b in self.pairs()]
+        return [
+            effect(f"{a.network} at {100 * a.target:.0f}%", self.risk(base, b) - self.risk(base, a))
+            for base, a, b in self.pairs()
+        ]
 
     def strength_gaps(self) -> list[Effect]:
-        return [effect(f"{b.network} {a.label} to {b.label}", self.risk(base, b) - self.risk(base, a))
-                for base, a, b in self.steps()]
+        return [
+            effect(f"{b.network} {a.label} to {b.label}", self.risk(base, b) - self.risk(base, a))
+            for base, a, b in self.steps()
+        ]
 
-    def risk(self, base: Variant, variant: Variant, *, relative: bool = False, summary: Callable = rowwise.mean) -> np.ndarray:
+    def risk(
+        self, base: Variant, variant: Variant, *, relative: bool = False, summary: Callable = rowwise.mean
+    ) -> np.ndarray:
         """Mean (or deviation) of the risk over the unpruned 0.5-ROI, one number per replicate (eq. 3.5)."""
         return summary(rowwise.risks(self.rows(base), self.rows(variant), RISK_REGION, relative=relative))
 
     def metric_correlations(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", rowwise.spearman(a, b), mirrored=True) for v, a, b in self._two_metrics()]
+        return [
+            effect(f"{v.network} {v.label}", rowwise.spearman(a, b), mirrored=True) for v, a, b in self._two_metrics()
+        ]
 
     def same_best(self) -> list[Effect]:
         """1 where the setting with the best top-1 accuracy also has the best top-5 accuracy, else 0."""
-        return [effect(f"{v.network} {v.label}", (rowwise.at_best(a, b) >= 0).astype(float)) for v, a, b in self._two_metrics()]
+        return [
+            effect(f"{v.network} {v.label}", (rowwise.at_best(a, b) >= 0).astype(float))
+            for v, a, b in self._two_metrics()
+        ]
 
     def _two_metrics(self):
         if "top5" not in self.frame:
             return
         for network in self.networks("ResNet-50"):
-            both = self.frame[(self.frame["network"] == network) & self.frame["top1"].notna() & self.frame["top5"].notna()]
+            both = self.frame[
+                (self.frame["network"] == network) & self.frame["top1"].notna() & self.frame["top5"].notna()
+            ]
             for variant in (v for v in self.variants if v.network == network):
                 rows = both[both["variant"] == variant.name]
                 if len(rows):
@@ -172,8 +215,12 @@ class Study:
         return replicate(rows, value=metric, replicates=self.replicates, seed=self.seed).landscapes[variant.name]
 
     def prior_gains(self) -> list[Effect]:
-        return [gain for v in self.variants if v.method == "none" and family(v.network) in ("MobileNetV2", "ResNet-56")
-                for gain in self._prior_gain(v)]
+        return [
+            gain
+            for v in self.variants
+            if v.method == "none" and family(v.network) in ("MobileNetV2", "ResNet-56")
+            for gain in self._prior_gain(v)
+        ]
 
     def _prior_gain(self, variant) -> list[Effect]:
         prior = published("table-3.4").set_index("architecture").loc[family(variant.network)]
@@ -186,7 +233,13 @@ class Study:
         return [effect(f"{variant.network} unpruned", self._of_one_setting(variant.network, gain))]
 
     def best_transfers(self) -> list[Effect]:
-        return [effect(f"{v.network} {v.label}", self._of_one_setting(v.network, rowwise.at_best(self.rows(base), self.rows(v)))) for base, v in self.pruned()]
+        return [
+            effect(
+                f"{v.network} {v.label}",
+                self._of_one_setting(v.network, rowwise.at_best(self.rows(base), self.rows(v))),
+            )
+            for base, v in self.pruned()
+        ]
 
 
 def effect(label: str, rows: np.ndarray, *, mirrored: bool = False) -> Effect:
@@ -194,9 +247,17 @@ def effect(label: str, rows: np.ndarray, *, mirrored: bool = False) -> Effect:
     return Effect(label=label, value=float(rows[0]), samples=np.asarray(rows[1:], dtype=float), mirrored=mirrored)
 
 
+def _ratio(over: np.ndarray, under: np.ndarray) -> np.ndarray:
+    """NaN where nothing is divided by: a region of one setting has no risk and no length."""
+    return np.divide(over, under, out=np.full(np.shape(over), np.nan), where=under > 0)
+
+
 def printed_losses() -> dict[tuple[str, str, float], float]:
     """(model, method, target) -> best top-1 accuracy lost to pruning, from the accuracies in Sec. 4.1.1."""
     rows = published("text-4.1.1")
     rows = rows[rows["metric"] == "top-1"]
     base = rows[rows["method"] == "none"].set_index("model")["best_accuracy_pct"]
-    return {(row.model, row.method, round(row.target, 6)): float(base[row.model] - row.best_accuracy_pct) for row in rows.itertuples()}
+    return {
+        (row.model, row.method, round(row.target, 6)): float(base[row.model] - row.best_accuracy_pct)
+        for row in rows.itertuples()
+    }

@@ -1,0 +1,122 @@
+"""`make bench`: training throughput against the usual torchvision + DataLoader loop, measured in the same run."""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+from torchvision import transforms
+
+from pruneproxy import data, environment, models
+from pruneproxy.train import TrainConfig, Training
+
+NETWORKS = {  # the precision that is fastest on a CPU: depthwise convolutions have no bfloat16 kernels worth using
+    "resnet56": "bfloat16", "mobilenet_v2": "float32", "vgg16_bn": "bfloat16", "mlp": "bfloat16",
+}
+BATCH, WARM_UP = 128, 2
+
+
+def pictures(count: int) -> data.Dataset:
+    """Random images of the shape of CIFAR-10: speed does not depend on what they show."""
+    draw = torch.Generator().manual_seed(0)
+    split = data.Split(torch.randint(256, (count, 3, 32, 32), generator=draw, dtype=torch.uint8),
+                       torch.randint(10, (count,), generator=draw))
+    config = data.DataConfig(name="cifar10", augment="crop-flip")
+    return data.Dataset(config=config, train=split, validation=split, test=split, classes=tuple("0123456789"),
+                        mean=torch.full((3,), 120.0), std=torch.full((3,), 64.0), fingerprint="", source="random")
+
+
+class _PerImage(TorchDataset):
+    """The same images as torchvision's data sets give them: one at a time, transformed one at a time."""
+
+    def __init__(self, split: data.Split):
+        self.images, self.labels = split.inputs.permute(0, 2, 3, 1).numpy(), split.labels
+        self.transform = transforms.Compose([
+            transforms.ToPILImage(), transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(), transforms.Normalize((0.47,) * 3, (0.25,) * 3)])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        return self.transform(self.images[index]), int(self.labels[index])
+
+
+def plain_steps(network: nn.Module, dataset: data.Dataset, device: torch.device) -> Iterator[None]:
+    """The usual loop, one step at a time: per-image transforms, DataLoader, float32, SGD."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    for inputs, labels in DataLoader(_PerImage(dataset.train), batch_size=BATCH, shuffle=True):
+        inputs, labels = inputs.to(device), labels.to(device)
+        optimizer.zero_grad()
+        functional.cross_entropy(network(inputs), labels).backward()
+        optimizer.step()
+        yield
+
+
+def our_steps(network: nn.Module, dataset: data.Dataset, precision: str) -> Iterator[None]:
+    """This package's loop, one step at a time."""
+    training = Training(network, dataset, TrainConfig(epochs=1, batch_size=BATCH, precision=precision))
+    network.train()
+    order, augmentation = torch.Generator().manual_seed(0), torch.Generator().manual_seed(1)
+    for index in data.batches(len(dataset.train), BATCH, generator=order):
+        training.step(index, augmentation)
+        yield
+
+
+def images_per_second(steps: Iterator[None], count: int, device: torch.device) -> float:
+    """The median over `count` steps, after warming up."""
+    times = []
+    for _ in range(WARM_UP + count):
+        started = time.perf_counter()
+        next(steps)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return BATCH / statistics.median(times[WARM_UP:])
+
+
+def network(name: str, device: torch.device) -> nn.Module:
+    """A fresh network for CIFAR-shaped images."""
+    draw = torch.Generator().manual_seed(0)
+    return models.build(models.ModelConfig(name=name), shape=(3, 32, 32), classes=10, generator=draw).to(device)
+
+
+def compare(name: str, precision: str, *, steps: int, device: torch.device) -> tuple[float, float]:
+    """Images per second of the usual loop and of ours."""
+    dataset = pictures(BATCH * (WARM_UP + steps))
+    usual = images_per_second(plain_steps(network(name, device), dataset, device), steps, device)
+    return usual, images_per_second(our_steps(network(name, device), dataset.to(device), precision), steps, device)
+
+
+def report(*, steps: int, threads: int, device: torch.device, say: Callable[[str], None]) -> None:
+    """One line per network."""
+    torch.set_num_threads(threads)
+    facts = environment.describe(str(device))
+    say(f"{facts['device']}, {threads} threads, torch {facts['packages']['torch']}, batch {BATCH}, median of {steps} steps, images/s")
+    say(f"{'network':14} {'usual loop':>10} {'pruneproxy':>10} {'ratio':>6}  precision")
+    for name, precision in NETWORKS.items():
+        usual, ours = compare(name, precision, steps=steps, device=device)
+        say(f"{name:14} {usual:10.0f} {ours:10.0f} {ours / usual:5.2f}x  {precision}")
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m pruneproxy.bench", description=__doc__)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    environment.keep_pages()
+    report(steps=options.steps, threads=options.threads, device=environment.resolve_device(options.device),
+           say=lambda line: print(line, flush=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
