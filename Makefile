@@ -17,7 +17,7 @@ STAMP := $(VENV)/.installed
 # One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test bench lint clean
+.PHONY: help book test bench lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -44,6 +44,11 @@ bench: $(STAMP)
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(STAMP)
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
 
 clean:
 	rm -rf _build build .pytest_cache .ruff_cache *.egg-info

@@ -48,12 +48,16 @@ def _command(commands, name, function, text):
 def _recipe_options(parser, *, scale=None):
     parser.add_argument("recipe", metavar="RECIPE", help="hp_space, ...")
     parser.add_argument("--scale", default=scale, required=scale is None, help="smoke, lab, gpu or paper")
-    parser.add_argument("--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable"
+    )
     _records_option(parser)
 
 
 def _records_option(parser):
-    parser.add_argument("--records", metavar="FOLDER", help="where records are kept (default: notebooks/records/RECIPE)")
+    parser.add_argument(
+        "--records", metavar="FOLDER", help="where records are kept (default: notebooks/records/RECIPE)"
+    )
 
 
 def _add_run(commands):
@@ -67,19 +71,25 @@ def _add_run(commands):
 
 def _run(options):
     from pruneproxy import commands
+
     return commands.run(options, _say)
 
 
 def _add_status(commands):
-    parser = _command(commands, "status", _status, "runs done and missing per recipe and scale, and the time they will take")
+    parser = _command(
+        commands, "status", _status, "runs done and missing per recipe and scale, and the time they will take"
+    )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE")
     parser.add_argument("--scale", help="only this scale")
-    parser.add_argument("--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="k=v", help="override one protocol value; repeatable"
+    )
     _records_option(parser)
 
 
 def _status(options):
     from pruneproxy import commands
+
     for line in commands.status(options):
         print(line)
 
@@ -92,6 +102,7 @@ def _add_pack(commands):
 
 def _pack(options):
     from pruneproxy import commands
+
     print(commands.pack(options))
 
 
@@ -105,6 +116,7 @@ def _add_claims(commands):
 
 def _claims(options):
     from pruneproxy import commands
+
     verdicts = commands.claims(options)
     if options.json:
         print(json.dumps(verdicts, indent=1))
@@ -115,19 +127,26 @@ def _claims(options):
 def _add_data(commands):
     parser = commands.add_parser("data", help="list, get, import or check data sets", description="Data sets.")
     actions = parser.add_subparsers(required=True, metavar="ACTION", parser_class=_Parser)
-    for name, text in (("list", "all data sets and where they stand"), ("get", "download one, with checksums"),
-                       ("import", "take a local copy"), ("check", "compare the files with their checksums")):
+    for name, text in (
+        ("list", "all data sets and where they stand"),
+        ("get", "download one, with checksums"),
+        ("import", "take a local copy"),
+        ("check", "compare the files with their checksums"),
+    ):
         action = _command(actions, name, _data, text)
         action.set_defaults(action=name)
         if name != "list":
             action.add_argument("name", metavar="NAME")
         if name == "import":
             action.add_argument("path", metavar="PATH")
-        action.add_argument("--root", metavar="FOLDER", help="where data are kept (default: $PRUNEPROXY_DATA or the user's cache)")
+        action.add_argument(
+            "--root", metavar="FOLDER", help="where data are kept (default: $PRUNEPROXY_DATA or the user's cache)"
+        )
 
 
 def _data(options):
     from pruneproxy import commands
+
     for line in commands.data_command(options):
         print(line)
 
@@ -138,6 +157,7 @@ def _add_models(commands):
 
 def _models(options):
     from pruneproxy import commands
+
     print(commands.models_table())
 
 

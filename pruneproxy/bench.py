@@ -17,7 +17,10 @@ from pruneproxy import data, environment, models
 from pruneproxy.train import TrainConfig, Training
 
 NETWORKS = {  # the precision that is fastest on a CPU: depthwise convolutions have no bfloat16 kernels worth using
-    "resnet56": "bfloat16", "mobilenet_v2": "float32", "vgg16_bn": "bfloat16", "mlp": "bfloat16",
+    "resnet56": "bfloat16",
+    "mobilenet_v2": "float32",
+    "vgg16_bn": "bfloat16",
+    "mlp": "bfloat16",
 }
 BATCH, WARM_UP = 128, 2
 
@@ -25,11 +28,22 @@ BATCH, WARM_UP = 128, 2
 def pictures(count: int) -> data.Dataset:
     """Random images of the shape of CIFAR-10: speed does not depend on what they show."""
     draw = torch.Generator().manual_seed(0)
-    split = data.Split(torch.randint(256, (count, 3, 32, 32), generator=draw, dtype=torch.uint8),
-                       torch.randint(10, (count,), generator=draw))
+    split = data.Split(
+        torch.randint(256, (count, 3, 32, 32), generator=draw, dtype=torch.uint8),
+        torch.randint(10, (count,), generator=draw),
+    )
     config = data.DataConfig(name="cifar10", augment="crop-flip")
-    return data.Dataset(config=config, train=split, validation=split, test=split, classes=tuple("0123456789"),
-                        mean=torch.full((3,), 120.0), std=torch.full((3,), 64.0), fingerprint="", source="random")
+    return data.Dataset(
+        config=config,
+        train=split,
+        validation=split,
+        test=split,
+        classes=tuple("0123456789"),
+        mean=torch.full((3,), 120.0),
+        std=torch.full((3,), 64.0),
+        fingerprint="",
+        source="random",
+    )
 
 
 class _PerImage(TorchDataset):
@@ -37,9 +51,15 @@ class _PerImage(TorchDataset):
 
     def __init__(self, split: data.Split):
         self.images, self.labels = split.inputs.permute(0, 2, 3, 1).numpy(), split.labels
-        self.transform = transforms.Compose([
-            transforms.ToPILImage(), transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(), transforms.Normalize((0.47,) * 3, (0.25,) * 3)])
+        self.transform = transforms.Compose(
+            [
+                transforms.ToPILImage(),
+                transforms.RandomCrop(32, padding=4),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize((0.47,) * 3, (0.25,) * 3),
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -98,7 +118,7 @@ def report(*, steps: int, threads: int, device: torch.device, say: Callable[[str
     """One line per network."""
     torch.set_num_threads(threads)
     facts = environment.describe(str(device))
-    say(f"{facts['device']}, {threads} threads, torch {facts['packages']['torch']}, batch {BATCH}, median of {steps} steps, images/s")
+    say(f"{facts['device']}, {threads} threads, torch {facts['packages']['torch']}, batch {BATCH}, images/s")
     say(f"{'network':14} {'usual loop':>10} {'pruneproxy':>10} {'ratio':>6}  precision")
     for name, precision in NETWORKS.items():
         usual, ours = compare(name, precision, steps=steps, device=device)
@@ -113,8 +133,12 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     environment.keep_pages()
-    report(steps=options.steps, threads=options.threads, device=environment.resolve_device(options.device),
-           say=lambda line: print(line, flush=True))
+    report(
+        steps=options.steps,
+        threads=options.threads,
+        device=environment.resolve_device(options.device),
+        say=lambda line: print(line, flush=True),
+    )
     return 0
 
 

@@ -57,20 +57,30 @@ def run(options, say) -> int:
     todo = len(workers.plan(specs, store))
     say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
     with tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar:
-        outcome = workers.run_all(specs, store, workers=options.workers, device=device, budget=budget,
-                                  executor=_dask(options.dask), on_record=lambda *_: bar.update(),
-                                  on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False))
+        outcome = workers.run_all(
+            specs,
+            store,
+            workers=options.workers,
+            device=device,
+            budget=budget,
+            executor=_dask(options.dask),
+            on_record=lambda *_: bar.update(),
+            on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False),
+        )
     failed = [record for record in map(store.get, outcome.made) if record["status"] == "failed"]
     for record in failed[:3]:
         say(f"failed: {record['id']}: {record['error']}")
     left = len(outcome.missing) - len(failed)
-    say(f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left"
-        + (": the same command goes on" if left or failed else ""))
+    say(
+        f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left"
+        + (": the same command goes on" if left or failed else "")
+    )
     return 3 if left else 1 if failed else 0
 
 
 def _device(name: str) -> str:
     from pruneproxy.environment import resolve_device
+
     return str(resolve_device(name))
 
 
@@ -106,7 +116,7 @@ def _status_line(name, scale, specs, store) -> str:
 
 
 def estimate(missing, specs, store) -> float | None:
-    """Seconds that `missing` will take, from the median of measured runs of the same network, data and training length."""
+    """Seconds that `missing` will take, from the median of measured runs of the same kind."""
     measured: dict[tuple, list[float]] = {}
     for spec in specs:
         if spec.id in store:
@@ -133,10 +143,13 @@ def pack(options) -> str:
 
 
 def claims(options) -> list[dict]:
-    """The verdicts of one or all recipes as plain dictionaries."""
+    """The verdicts of one or all recipes as plain dictionaries, each with the claim's own words and place."""
     names = [options.recipe] if options.recipe else list(RECIPES)
-    return [asdict(verdict) for name in names for verdict in
-            verdicts(name, scale=options.scale, records=options.records)]
+    return [
+        asdict(choose(name, RECIPES, "recipe").CLAIMS[verdict.claim]) | asdict(verdict)
+        for name in names
+        for verdict in verdicts(name, scale=options.scale, records=options.records)
+    ]
 
 
 def verdicts(name: str, *, scale: str | None = None, records: str | None = None) -> list:
@@ -157,33 +170,46 @@ def largest_scale(recipe, store: Store) -> str:
 
 def claims_table(rows: list[dict]) -> str:
     """The verdicts as lines of text."""
-    lines = [f"{row['claim']:6} {row['status']:13} {row['effect']}" for row in rows]
+    lines = [
+        line
+        for row in rows
+        for line in (f"{row['claim']:6} {row['status']:13} {row['text']}", f"{'':20} {row['effect'] or row['note']}")
+    ]
     counts = {name: sum(row["status"] == name for row in rows) for name in claims_of.STATUSES}
     return "\n".join([*lines, ", ".join(f"{count} {name}" for name, count in counts.items())])
 
 
 def models_table() -> str:
     """All networks at their published input, with parameters and multiplications per image."""
-    lines = [f"{'name':14} {'input':12} {'smallest':>8} {'groups':>6} {'parameters':>12} {'multiplications':>16}  title"]
+    lines = [
+        f"{'name':14} {'input':12} {'smallest':>8} {'groups':>6} {'parameters':>12} {'multiplications':>16}  title"
+    ]
     for row in listings():
         size = "x".join(map(str, row.shape))
-        lines.append(f"{row.name:14} {size:12} {row.smallest:8} {row.groups:6} {row.parameters:12,} "
-                     f"{row.multiplications:16,}  {row.title}")
+        lines.append(
+            f"{row.name:14} {size:12} {row.smallest:8} {row.groups:6} {row.parameters:12,} "
+            f"{row.multiplications:16,}  {row.title}"
+        )
     return "\n".join(lines)
 
 
 def data_command(options) -> list[str]:
     """The lines of `pruneproxy data list|get|import|check`."""
     if options.action == "list":
-        rows = data.list_sets(options.root)
-        return [f"{row['name']:15} {row['shape']:13} {row['classes']:>5} classes  {row['state']:45} {row['how']:14} {row['title']}"
-                for row in rows]
+        return [_set_line(row) for row in data.list_sets(options.root)]
     if options.action == "check":
         return [data.check(options.name, options.root)]
     with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=None) as bar:
+
         def progress(done, total):
             bar.total = total
             bar.update(done - bar.n)
+
         if options.action == "get":
             return [data.get(options.name, options.root, progress)]
         return [data.import_set(options.name, options.path, options.root, progress)]
+
+
+def _set_line(row: dict[str, str]) -> str:
+    facts = f"{row['name']:15} {row['shape']:13} {row['classes']:>5} classes  {row['how']:14}"
+    return f"{facts} {row['title']}: {row['state']}"

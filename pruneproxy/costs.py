@@ -65,8 +65,9 @@ def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def layers(model: nn.Module, *, shape: tuple[int, ...] | None = None,
-           keep: Mapping[str, Tensor] | None = None) -> tuple[LayerCost, ...]:
+def layers(
+    model: nn.Module, *, shape: tuple[int, ...] | None = None, keep: Mapping[str, Tensor] | None = None
+) -> tuple[LayerCost, ...]:
     """The cost of every layer of `model` for one input of `shape` (default: the model's own), in forward order.
 
     `keep` maps layer names to boolean masks of their weights: then only kept weights are counted, and only kept
@@ -82,8 +83,10 @@ def layers(model: nn.Module, *, shape: tuple[int, ...] | None = None,
         mask = (keep or {}).get(name)
         found.append(_cost(module, output, mask, name=name, shortcut=name.startswith(shortcuts)))
 
-    hooks = [module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
-             for name, module in counted.items()]
+    hooks = [
+        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+        for name, module in counted.items()
+    ]
     try:
         _forward_on_meta(model, model.shape if shape is None else shape)
     finally:
@@ -109,9 +112,13 @@ def narrowed(layers: Iterable[LayerCost], model: nn.Module, widths: Mapping[str,
 
 def _scaled(layer: LayerCost, inputs: Fraction | int, outputs: Fraction | int) -> LayerCost:
     """A layer whose input and output widths change by the given factors."""
-    return replace(layer, multiplications=int(layer.multiplications * inputs * outputs),
-                   weights=int(layer.weights * inputs * outputs), biases=int(layer.biases * outputs),
-                   outputs=int(layer.outputs * outputs))
+    return replace(
+        layer,
+        multiplications=int(layer.multiplications * inputs * outputs),
+        weights=int(layer.weights * inputs * outputs),
+        biases=int(layer.biases * outputs),
+        outputs=int(layer.outputs * outputs),
+    )
 
 
 def _cost(module: nn.Module, output: Tensor, mask: Tensor | None, *, name: str, shortcut: bool) -> LayerCost:
@@ -121,9 +128,15 @@ def _cost(module: nn.Module, output: Tensor, mask: Tensor | None, *, name: str, 
     channels = module.weight.shape[0]
     positions = output.numel() // channels  # every weight is used once at each position of the output
     normalised = kind == "batchnorm"
-    return LayerCost(name=name, kind=kind, multiplications=0 if normalised else positions * weights, weights=weights,
-                     biases=0 if module.bias is None else weights if normalised else channels,
-                     outputs=positions * (weights if normalised else channels), shortcut=shortcut)
+    return LayerCost(
+        name=name,
+        kind=kind,
+        multiplications=0 if normalised else positions * weights,
+        weights=weights,
+        biases=0 if module.bias is None else weights if normalised else channels,
+        outputs=positions * (weights if normalised else channels),
+        shortcut=shortcut,
+    )
 
 
 def _kind(module: nn.Module) -> str | None:
@@ -135,8 +148,10 @@ def _counted(model: nn.Module) -> dict[str, nn.Module]:
     """The layers of `model` that have a cost; a layer with parameters that nobody can count is an error."""
     for name, module in model.named_modules():
         if _kind(module) is None and any(True for _ in module.parameters(recurse=False)):
-            raise UserError(f"cannot count {name or 'the model'}, a {type(module).__name__}: expected parameters only "
-                            f"in {', '.join(layer.__name__ for layer in COUNTED)}; build the network from these")
+            raise UserError(
+                f"cannot count {name or 'the model'}, a {type(module).__name__}: expected parameters only "
+                f"in {', '.join(layer.__name__ for layer in COUNTED)}; build the network from these"
+            )
     return {name: module for name, module in model.named_modules() if _kind(module)}
 
 
@@ -145,8 +160,9 @@ def _check_masks(keep: Mapping[str, Tensor], counted: Mapping[str, nn.Module]) -
     for name, mask in keep.items():
         weight = choose(name, counted, "layer").weight
         if mask.shape != weight.shape:
-            raise UserError(f"the mask of {name} must have the shape of its weights, {tuple(weight.shape)}, "
-                            f"got {tuple(mask.shape)}")
+            raise UserError(
+                f"the mask of {name} must have the shape of its weights, {tuple(weight.shape)}, got {tuple(mask.shape)}"
+            )
 
 
 def _forward_on_meta(model: nn.Module, shape: tuple[int, ...]) -> None:

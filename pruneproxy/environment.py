@@ -26,7 +26,9 @@ def resolve_device(name: str) -> torch.device:
     except RuntimeError as error:
         raise UserError(f"unknown device {name!r}: expected auto, cpu, cuda or cuda:N") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"expected the CUDA device {name}, got a machine with {torch.cuda.device_count()}: use --device cpu")
+        raise UserError(
+            f"expected the CUDA device {name}, got a machine with {torch.cuda.device_count()}: use --device cpu"
+        )
     return device
 
 
@@ -83,7 +85,10 @@ def commit() -> str | None:
     here = Path(__file__).parent
 
     def git(*words):
-        return subprocess.run(("git", "-C", str(here), *words), capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ("git", "-C", str(here), *words), capture_output=True, text=True, check=True
+        ).stdout.strip()
+
     try:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(here)) else "")
     except (OSError, subprocess.CalledProcessError):
@@ -108,6 +113,7 @@ def energy(device: torch.device) -> float | None:
         return _package_energy()
     try:
         import pynvml
+
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByIndex(device.index or 0)
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000

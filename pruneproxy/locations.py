@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def records_folder(stem: str, given: str | None = None) -> Path:
-    """The folder of a recipe's records: `given`, or $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem> above here."""
+    """The folder of a recipe's records: `given`, $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem>."""
     if given:
         return Path(given)
     if root := os.environ.get("PRUNEPROXY_RECORDS"):

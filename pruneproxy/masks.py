@@ -13,17 +13,21 @@ Keep = dict[str, Tensor]  # group -> sorted indices of the kept channels
 
 def _uniform(scores: Mapping[str, Tensor]) -> Removals:
     """Every group loses the same share of its channels: after a share x, round(x * width) of them, weakest first."""
-    timed = [((rank + 0.5) / len(values), place, name, channel)
-             for place, (name, values) in enumerate(scores.items())
-             for rank, channel in enumerate(values.argsort(stable=True).tolist())]
+    timed = [
+        ((rank + 0.5) / len(values), place, name, channel)
+        for place, (name, values) in enumerate(scores.items())
+        for rank, channel in enumerate(values.argsort(stable=True).tolist())
+    ]
     return [(name, channel) for _, _, name, channel in sorted(timed)]
 
 
 def _global(scores: Mapping[str, Tensor]) -> Removals:
     """One ranking over all groups: the weakest channel of the whole network goes first."""
-    ranked = [(value, place, channel, name)
-              for place, (name, values) in enumerate(scores.items())
-              for channel, value in enumerate(values.tolist())]
+    ranked = [
+        (value, place, channel, name)
+        for place, (name, values) in enumerate(scores.items())
+        for channel, value in enumerate(values.tolist())
+    ]
     return [(name, channel) for _, _, channel, name in sorted(ranked)]
 
 
@@ -54,19 +58,23 @@ def kept_widths(keep: Keep) -> dict[str, int]:
     return {name: len(index) for name, index in keep.items()}
 
 
-def closest(removals: Removals, widths: Mapping[str, int], cost: Callable[[Mapping[str, int]], int],
-            target: int) -> Keep:
+def closest(
+    removals: Removals, widths: Mapping[str, int], cost: Callable[[Mapping[str, int]], int], target: int
+) -> Keep:
     """The prefix of `removals` whose cost comes closest to `target`.
 
     The cost falls with every removal, so bisection finds the last prefix at or above the target; it or its successor
     is the answer, off by at most half the cost of one channel.
     """
+
     def cost_after(count):
         return cost(kept_widths(keep_after(removals[:count], widths)))
 
     if cost_after(len(removals)) > target:
-        raise UserError(f"expected a target of at least {cost_after(len(removals)):,} multiplications, which is what "
-                        f"remains when every group is at its floor, got {target:,}: raise the target or lower the floor")
+        raise UserError(
+            f"expected a target of at least {cost_after(len(removals)):,} multiplications, which is what "
+            f"remains when every group is at its floor, got {target:,}: raise the target or lower the floor"
+        )
     low, high = 0, len(removals)  # cost(low) >= target >= cost(high)
     while high - low > 1:
         middle = (low + high) // 2

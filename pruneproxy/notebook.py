@@ -1,9 +1,11 @@
 """What every notebook does first: check its parameters, get its records, say what was cut and where it ran."""
 
 import ast
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from pruneproxy import workers
@@ -14,6 +16,7 @@ from pruneproxy.specs import check_names
 from pruneproxy.store import Store
 
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
+LITERALS = (bool, int, float, str, tuple, list)
 COMMON = ("scale", "device", "records", "missing")
 
 
@@ -25,7 +28,9 @@ def assigned(source: str) -> list[str]:
         return []
     names = []
     for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         names += [target.id for target in targets if isinstance(target, ast.Name)]
     return names
 
@@ -68,29 +73,47 @@ class Study:
 
     def cuts(self) -> pd.DataFrame:
         """What this scale changes against the paper's protocol, value by value."""
-        rows = [{"network": case.network, "value": name, "paper": _show(full), "here": _show(here)}
-                for case in self.cases for name, (full, here) in self.recipe.cut(case).items()]
+        rows = [
+            {"network": case.network, "value": name, "paper": _show(full), "here": _show(here)}
+            for case in self.cases
+            for name, (full, here) in self.recipe.cut(case).items()
+        ]
         return pd.DataFrame(rows, columns=["network", "value", "paper", "here"])
 
     def provenance(self) -> str:
         """Scale, data, device, seeds and date of what is shown."""
         if not self.found:
             return f"scale {self.scale}: none of {self.asked} runs has been made"
-        data = sorted({f"{record['spec']['data']['name']} from {record['data']['source']}" for record in self.found
-                       if "data" in record})
-        devices = sorted({record["environment"]["device"] for record in self.found})
+        days = sorted({record["finished"][:10] for record in self.found})
         seeds = len({record["spec"]["seed"] for record in self.found})
-        days = sorted(record["finished"][:10] for record in self.found)
-        return (f"scale {self.scale}: {len(self.found)} of {self.asked} runs; data {'; '.join(data)}; on {', '.join(devices)}; "
-                f"{seeds} seed{'s' * (seeds > 1)}; {days[0]}" + (f" to {days[-1]}" if days[0] != days[-1] else ""))
+        facts = [
+            f"scale {self.scale}: {len(self.found)} of {self.asked} runs",
+            f"data {_listed(_data(record) for record in self.found if 'data' in record)}",
+            f"on {_listed(record['environment']['device'] for record in self.found)}",
+            f"{seeds} seed{'s' * (seeds > 1)}",
+            " to ".join(dict.fromkeys((days[0], days[-1]))),
+        ]
+        return "; ".join(facts)
 
+    def sign(self, drawn) -> None:
+        """Writes where its numbers come from under a figure, given as its axes or an array of them."""
+        figure = np.ravel(drawn)[0].figure
+        figure.supxlabel(textwrap.fill(self.provenance(), 110), fontsize="xx-small", color="0.35")
 
     def claims(self, *ids: str) -> pd.DataFrame:
         """The verdicts on some claims at this scale: status, effect, 95 % interval and corrected p."""
         found = {verdict.claim: verdict for verdict in self._verdicts}
-        rows = [{"claim": name, "text": self.recipe.CLAIMS[name].text, "verdict": found[name].status,
-                 "effect": found[name].effect or found[name].note, "interval": _interval(found[name].interval),
-                 "p": found[name].p} for name in ids]
+        rows = [
+            {
+                "claim": name,
+                "text": self.recipe.CLAIMS[name].text,
+                "verdict": found[name].status,
+                "effect": found[name].effect or found[name].note,
+                "interval": _interval(found[name].interval),
+                "p": found[name].p,
+            }
+            for name in ids
+        ]
         return pd.DataFrame(rows).set_index("claim")
 
     @cached_property
@@ -100,8 +123,18 @@ class Study:
 
 def display(width: int = 160):
     """Sets how frames are shown: whole texts, four digits, no broken lines."""
-    pd.set_option("display.max_colwidth", None, "display.width", width, "display.max_rows", 200,
-                  "display.max_columns", 30, "display.float_format", "{:.4g}".format)
+    pd.set_option(
+        "display.max_colwidth",
+        None,
+        "display.width",
+        width,
+        "display.max_rows",
+        200,
+        "display.max_columns",
+        30,
+        "display.float_format",
+        "{:.4g}".format,
+    )
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:
@@ -115,14 +148,19 @@ def open_study(stem: str, names: dict) -> Study:
     refused or skipped, as the parameter `missing` says.
     """
     recipe = choose(stem, RECIPES, "recipe")
-    given = declared(names.get("In", [])) or list(names)
+    given = declared(names.get("In", [])) or [name for name, value in names.items() if isinstance(value, LITERALS)]
     overrides = {name: names[name] for name in recipe.parameters() if name in given and names.get(name) is not None}
     cases = recipe.cases(names["scale"], **overrides)
     specs = [spec for case in cases for spec in recipe.grid(case)]
     store = Store(records_folder(stem, names.get("records")))
     _complete(stem, specs, store, names)
-    return Study(recipe=recipe, scale=names["scale"], cases=cases, asked=len(specs),
-                 found=store.select(spec.id for spec in specs))
+    return Study(
+        recipe=recipe,
+        scale=names["scale"],
+        cases=cases,
+        asked=len(specs),
+        found=store.select(spec.id for spec in specs),
+    )
 
 
 def _complete(stem: str, specs: list, store: Store, names: dict):
@@ -131,10 +169,21 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
     if not lacking or names["missing"] == "skip":
         return
     if names["missing"] == "error":
-        raise UserError(f"{lacking} of {len(specs)} runs are missing in {store.folder}: run `pruneproxy run {stem} --scale "
-                        f"{names['scale']} --records {store.folder}`, or set missing to 'run' or 'skip'")
+        raise UserError(
+            f"{lacking} of {len(specs)} runs are missing in {store.folder}: run `pruneproxy run {stem} --scale "
+            f"{names['scale']} --records {store.folder}`, or set missing to 'run' or 'skip'"
+        )
     from pruneproxy.environment import resolve_device
+
     workers.run_all(specs, store, device=str(resolve_device(names.get("device", "cpu"))))
+
+
+def _listed(texts) -> str:
+    return ", ".join(sorted(set(texts)))
+
+
+def _data(record: dict) -> str:
+    return f"{record['spec']['data']['name']} from {record['data']['source']}"
 
 
 def _show(value) -> str:

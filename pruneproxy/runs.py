@@ -99,8 +99,14 @@ def _attempt(spec, store, conditions) -> dict:
     except (UserError, BudgetSpent, KeyboardInterrupt):
         raise
     except Exception as error:
-        return {"id": spec.id, "status": "failed", "spec": to_dict(spec), "error": f"{type(error).__name__}: {error}",
-                "environment": environment.describe(conditions.device), "finished": now()}
+        return {
+            "id": spec.id,
+            "status": "failed",
+            "spec": to_dict(spec),
+            "error": f"{type(error).__name__}: {error}",
+            "environment": environment.describe(conditions.device),
+            "finished": now(),
+        }
 
 
 def execute(spec: RunSpec, store: Store, conditions: Conditions = Conditions()) -> dict:
@@ -145,7 +151,9 @@ def _scored(spec: RunSpec, shape, classes: int, store: Store, conditions: Condit
     return dense, surgery.choose_channels(dense, spec.prune.channels)
 
 
-def trained_weights(spec: RunSpec, store: Store, conditions: Conditions = Conditions(), *, wait: bool = True) -> dict | None:
+def trained_weights(
+    spec: RunSpec, store: Store, conditions: Conditions = Conditions(), *, wait: bool = True
+) -> dict | None:
     """The weights at the end of `spec`, saved once for all runs that need them; its record is stored on the way.
 
     `wait` is as in `ensure`.
@@ -215,8 +223,13 @@ def _record(spec, training, meter, dataset, device) -> dict:
             "joules": meter.joules,
         },
         "weights": weights_hash(training.model),
-        "data": {"fingerprint": dataset.fingerprint, "source": dataset.source, "classes": dataset.num_classes,
-                 "train_images": len(dataset.train), "eval_images": len(getattr(dataset, spec.train.evaluate_on))},
+        "data": {
+            "fingerprint": dataset.fingerprint,
+            "source": dataset.source,
+            "classes": dataset.num_classes,
+            "train_images": len(dataset.train),
+            "eval_images": len(getattr(dataset, spec.train.evaluate_on)),
+        },
         "environment": environment.describe(str(device)),
         "finished": now(),
     }
@@ -225,5 +238,6 @@ def _record(spec, training, meter, dataset, device) -> dict:
 def _metrics(training) -> dict:
     if training.status != "ok" or not training.history:
         return {}
-    return {name.removeprefix("eval_"): column[-1] for name, column in training.history.items()
-            if name.startswith("eval_")} | {"train_loss": training.history["train_loss"][-1]}
+    return {
+        name.removeprefix("eval_"): column[-1] for name, column in training.history.items() if name.startswith("eval_")
+    } | {"train_loss": training.history["train_loss"][-1]}

@@ -41,7 +41,7 @@ def identity(spec) -> str:
 
 
 def from_dict(kind: type, values: dict):
-    """The spec of class `kind` with these fields; a field that it does not have is an error that names the valid ones."""
+    """The spec of class `kind` with these fields; an unknown field is an error that names the valid ones."""
     hints = typing.get_type_hints(kind)
     check_names(values, hints, what=f"field of {kind.__name__}")
     return kind(**{name: _revive(hints[name], value) for name, value in values.items()})

@@ -82,8 +82,10 @@ class Store:
             return
         head = _HEAD.match(line)
         if head is None or not _is_json(line):
-            raise UserError(f"expected one JSON record per line, got {line[:40]!r} in {place}: remove that line; "
-                            "every other record is untouched")
+            raise UserError(
+                f"expected one JSON record per line, got {line[:40]!r} in {place}: remove that line; "
+                "every other record is untouched"
+            )
         identity, status = head[1].decode(), head[2].decode()
         if identity in self:
             return
@@ -207,8 +209,10 @@ def _replace(temporary: Path, target: Path, content: bytes):
 
 
 def _unwritable(folder: Path, error: Exception) -> UserError:
-    return UserError(f"expected to write records in {folder}, got: {error}. Free some space or name another folder with "
-                     "--records; every finished run is kept")
+    return UserError(
+        f"expected to write records in {folder}, got: {error}. Free some space or name another folder with "
+        "--records; every finished run is kept"
+    )
 
 
 def now() -> str:

@@ -50,9 +50,17 @@ def plan(specs: Iterable[runs.RunSpec], store: Store) -> _Plan:
     return result
 
 
-def run_all(specs: Iterable[runs.RunSpec], store: Store, *, workers: int = 1, device: str = "cpu",
-            budget: float | None = None, executor: Executor | None = None,
-            on_record: Callable[[str, int, int], None] | None = None, on_epoch=None) -> Outcome:
+def run_all(
+    specs: Iterable[runs.RunSpec],
+    store: Store,
+    *,
+    workers: int = 1,
+    device: str = "cpu",
+    budget: float | None = None,
+    executor: Executor | None = None,
+    on_record: Callable[[str, int, int], None] | None = None,
+    on_epoch=None,
+) -> Outcome:
     """Runs what the store lacks and says what was made and what is left.
 
     `budget` is in seconds: when it is spent, runs in progress save their state at the end of their epoch and stop.
@@ -72,7 +80,9 @@ def run_all(specs: Iterable[runs.RunSpec], store: Store, *, workers: int = 1, de
         if not wave:
             continue
         if executor is None and workers <= 1:
-            _serial(wave, task, store, runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch), record_made)
+            _serial(
+                wave, task, store, runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch), record_made
+            )
         else:
             conditions = runs.Conditions(device=device, deadline=deadline)
             _parallel(wave, task, store_folder, conditions, workers, executor, record_made)
@@ -103,14 +113,17 @@ def _parallel(wave, task, folder, conditions, workers, executor, record_made):
                 return
             except BrokenProcessPool:
                 continue  # a worker died (killed, out of memory): what it had finished is in the store
-    raise UserError(f"expected the workers to live, but they died {RESTARTS + 1} times with {len(left)} runs left: "
-                    "use fewer workers if memory is short; every finished run is kept")
+    raise UserError(
+        f"expected the workers to live, but they died {RESTARTS + 1} times with {len(left)} runs left: "
+        "use fewer workers if memory is short; every finished run is kept"
+    )
 
 
 def _drain(pool: Executor, left: dict, task, folder, conditions, wait: bool, record_made):
     """Submits all of `left` and takes out of it what is done; what another process holds stays in, unless it waits."""
-    futures: dict[Future, str] = {pool.submit(_in_worker, task, spec, folder, conditions, wait): identity
-                                  for identity, spec in left.items()}
+    futures: dict[Future, str] = {
+        pool.submit(_in_worker, task, spec, folder, conditions, wait): identity for identity, spec in left.items()
+    }
     pending = set(futures)
     try:
         while pending:
@@ -164,8 +177,11 @@ def _start_worker(slots, parent: int):
 
 def _gpu_count() -> int:
     """GPUs that the driver shows, without starting CUDA in this process."""
-    return len([name for name in os.listdir("/dev") if name.startswith("nvidia") and name[6:].isdigit()]) \
-        if os.path.isdir("/dev") else 0
+    return (
+        len([name for name in os.listdir("/dev") if name.startswith("nvidia") and name[6:].isdigit()])
+        if os.path.isdir("/dev")
+        else 0
+    )
 
 
 def _end_with(parent: int):

@@ -15,10 +15,28 @@ from pruneproxy.ledger import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIM = Claim(id="X-1", text="Water is wet | always.", where="Sec. 1", quantity="wetness", confirm="> 0", refute="<= 0")
-VERDICT = Verdict(claim="X-1", status="confirmed", effect="wetness 2.00", value=2.0, interval=(1.5, 2.5), p=0.01,
-                  seeds=3, scale="lab", records=("a", "b"))
-ROW = Row(id="X-L1", paper="x", place="Sec. 1", text="adds", code="multiplies", ours="adds", why="It is what is meant.",
-          option="x.y", test="tests/test_x.py::test_y")
+VERDICT = Verdict(
+    claim="X-1",
+    status="confirmed",
+    effect="wetness 2.00",
+    value=2.0,
+    interval=(1.5, 2.5),
+    p=0.01,
+    seeds=3,
+    scale="lab",
+    records=("a", "b"),
+)
+ROW = Row(
+    id="X-L1",
+    paper="x",
+    place="Sec. 1",
+    text="adds",
+    code="multiplies",
+    ours="adds",
+    why="it is what is meant",
+    option="x.y",
+    test="tests/test_x.py::test_y",
+)
 SEEN = {
     "titles": "[...document.querySelectorAll('h1')].map(one => one.innerText.trim()).filter(Boolean)",
     "without_alt": "[...document.images].filter(one => !one.alt.trim()).map(one => one.src)",
@@ -30,6 +48,7 @@ LOCAL = ("file:", "data:", "blob:")
 
 
 # What is written from records.
+
 
 def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
     table = pages.claims_table([CLAIM], [VERDICT])
@@ -46,7 +65,8 @@ def test_a_claim_without_a_verdict_is_not_run():
 
 def test_the_summary_counts_the_verdicts_and_names_the_scale():
     assert pages.claims_summary([CLAIM], [VERDICT]).startswith(
-        "1 claims: 1 confirmed, 0 refuted, 0 inconclusive, 0 not run (scale `lab`).")
+        "1 claims: 1 confirmed, 0 refuted, 0 inconclusive, 0 not run (scale `lab`)."
+    )
 
 
 def test_a_row_of_the_ledger_shows_both_readings_the_default_and_its_test():
@@ -76,10 +96,12 @@ def test_the_readme_shows_the_verdicts_of_the_committed_records():
     found = evidence.read(ROOT / evidence.RECORDS)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts)), (
-        "run `python -m pruneproxy.book --readme`")
+        "run `python -m pruneproxy.book --readme`"
+    )
 
 
 # Contents, parameters, docstrings.
+
 
 def test_the_table_of_contents_lists_files_that_exist_and_each_once():
     files = contents.files(ROOT)
@@ -120,8 +142,10 @@ def test_a_setting_without_a_value_is_an_error():
 def test_a_notebook_is_run_on_the_records_of_its_part_and_trains_nothing(tmp_path):
     notebook = tmp_path / "notebooks/hp_space/1-x.ipynb"
     notebook.parent.mkdir(parents=True)
-    cell = nbformat.v4.new_code_cell("scale: str = 'smoke'\nrecords: str | None = None\nmissing = 'run'\nepochs = None",
-                                     metadata={"tags": ["parameters"]})
+    cell = nbformat.v4.new_code_cell(
+        "scale: str = 'smoke'\nrecords: str | None = None\nmissing = 'run'\nepochs = None",
+        metadata={"tags": ["parameters"]},
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
     config = making.BookConfig(root=tmp_path, parameters={"epochs": 3})
     job = making.job(notebook, config, {"hp_space": "lab"}, tmp_path / "staged")
@@ -137,13 +161,16 @@ def test_a_book_without_workers_is_an_error():
         making.BookConfig(workers=0)
 
 
-@pytest.mark.parametrize("lines, expected", [
-    (["Two `names` here."], [r"Two \ ``names``\  here.", ""]),
-    (["2 * 3, a_ and |x|."], [r"2 \* 3, a\_ and \|x\|.", ""]),
-    (["Text", "  indented"], ["::", "", "    Text", "      indented", ""]),
-    (["- one", "- two"], ["::", "", "    - one", "    - two", ""]),
-    (["a", "", "b"], ["a", "", "b", ""]),
-])
+@pytest.mark.parametrize(
+    "lines, expected",
+    [
+        (["Two `names` here."], [r"Two \ ``names``\  here.", ""]),
+        (["2 * 3, a_ and |x|."], [r"2 \* 3, a\_ and \|x\|.", ""]),
+        (["Text", "  indented"], ["::", "", "    Text", "      indented", ""]),
+        (["- one", "- two"], ["::", "", "    - one", "    - two", ""]),
+        (["a", "", "b"], ["a", "", "b", ""]),
+    ],
+)
 def test_a_docstring_becomes_markup_that_cannot_fail(lines, expected):
     lines = list(lines)
     docstrings.replace(lines)
@@ -161,6 +188,7 @@ def test_a_build_that_warns_fails_and_shows_the_warning(tmp_path):
 
 
 # The built book.
+
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory) -> Path:

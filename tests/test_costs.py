@@ -26,7 +26,7 @@ class Instrument(TorchFunctionMode):
             self.products += sum(len(row) * len(weight) for row in rows)
         elif function is torch.conv2d:
             x, weight, _, stride, padding, dilation, groups = args
-            patches = F.unfold(x[:, :x.shape[1] // groups], weight.shape[-2:], dilation, padding, stride)
+            patches = F.unfold(x[:, : x.shape[1] // groups], weight.shape[-2:], dilation, padding, stride)
             self.products += patches.numel() * len(weight)
         return function(*args, **(kwargs or {}))
 
@@ -61,8 +61,10 @@ def test_multiplications_equal_an_instrumented_forward(config):
     assert of(model) == instrument.products > 0
 
 
-@pytest.mark.parametrize(("name", "parameters", "flops"), [
-    ("resnet56", "0.85", "2.5e+08"), ("mobilenet_v2", "2.24", "5.9e+08"), ("resnet50", "25.56", "8.2e+09")])
+@pytest.mark.parametrize(
+    ("name", "parameters", "flops"),
+    [("resnet56", "0.85", "2.5e+08"), ("mobilenet_v2", "2.24", "5.9e+08"), ("resnet50", "25.56", "8.2e+09")],
+)
 def test_parameters_and_flops_agree_with_table_3_2_of_the_thesis(name, parameters, flops):
     """All printed digits (0.85, 2.2 and 25.6 million) but MobileNetV2's FLOPs, printed as 6.1e8: the next test."""
     model = published(name)
@@ -70,20 +72,25 @@ def test_parameters_and_flops_agree_with_table_3_2_of_the_thesis(name, parameter
     assert f"{of(model, 'flops'):.1e}" == flops
 
 
-@pytest.mark.parametrize(("name", "options", "multiplications", "parameters"), [
-    ("resnet56", {}, 125_485_696, 853_018),
-    ("mobilenet_v2", {}, 296_473_088, 2_236_682),
-    ("mobilenet_v2", {"strides": "hpo-code"}, 265_691_648, 2_236_682),
-    ("resnet50", {}, 4_089_184_256, 25_557_032),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "multiplications", "parameters"),
+    [
+        ("resnet56", {}, 125_485_696, 853_018),
+        ("mobilenet_v2", {}, 296_473_088, 2_236_682),
+        ("mobilenet_v2", {"strides": "hpo-code"}, 265_691_648, 2_236_682),
+        ("resnet50", {}, 4_089_184_256, 25_557_032),
+    ],
+)
 def test_exact_counts_stay_what_they_are(name, options, multiplications, parameters):
     model = published(name, **options)
     assert (of(model), costs.parameters(model)) == (multiplications, parameters)
 
 
 def test_the_thesiss_strides_are_the_named_ones_closest_to_its_published_cost():
-    distance = {strides: abs(of(published("mobilenet_v2", strides=strides), "flops") - 6.1e8)
-                for strides in MODELS["mobilenet_v2"].strides}
+    distance = {
+        strides: abs(of(published("mobilenet_v2", strides=strides), "flops") - 6.1e8)
+        for strides in MODELS["mobilenet_v2"].strides
+    }
     assert min(distance, key=distance.get) == "thesis"
     assert distance["thesis"] < 0.03 * 6.1e8
 
@@ -108,8 +115,11 @@ def test_conventions_on_a_network_counted_by_hand():
     assert [layer.parameters for layer in layers] == [2 * 3 * 9 + 3, 6, 6, 20]
     assert [layer.outputs for layer in layers] == [72, 72, 72, 5]
     assert {name: costs.total(layers, convention=name) for name in costs.CONVENTIONS} == {
-        "multiplications": conv + project + fc, "flops": 2 * (conv + project + fc),
-        "with-batch-norm": conv + project + fc + 2 * 72, "without-shortcuts": conv + fc}
+        "multiplications": conv + project + fc,
+        "flops": 2 * (conv + project + fc),
+        "with-batch-norm": conv + project + fc + 2 * 72,
+        "without-shortcuts": conv + fc,
+    }
 
 
 def test_released_code_of_002_forgets_the_projections_of_resnet20():
@@ -131,13 +141,16 @@ def test_costs_of_other_widths_equal_those_of_the_network_built_with_them(config
 def test_a_network_masked_by_whole_channels_costs_what_the_narrow_one_costs(name):
     model = slim(ModelConfig(name=name))
     widths = {group.name: (group.width + 1) // 2 for group in model.groups()}
-    keep = {layer: torch.ones_like(module.weight, dtype=torch.bool) for layer, module in model.named_modules()
-            if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d)}
+    keep = {
+        layer: torch.ones_like(module.weight, dtype=torch.bool)
+        for layer, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d)
+    }
     for group in model.groups():
         for layer in group.producers:
-            keep[layer][widths[group.name]:] = False
+            keep[layer][widths[group.name] :] = False
         for layer in group.consumers:
-            keep[layer][:, widths[group.name]:] = False
+            keep[layer][:, widths[group.name] :] = False
     narrow = build(with_widths(model, widths), shape=model.shape, classes=model.classes)
     masked, narrowed = costs.layers(model, keep=keep), costs.layers(narrow)
     for convention in costs.CONVENTIONS:
@@ -148,8 +161,10 @@ def test_a_network_masked_by_whole_channels_costs_what_the_narrow_one_costs(name
 def test_a_mask_of_single_weights_counts_by_density():
     model = slim(ModelConfig(name="resnet8"))
     mask = torch.rand(model.layer2[0].conv2.weight.shape, generator=seeded()) < 0.3
-    dense, masked = (dict(zip((layer.name for layer in layers), layers, strict=True))
-                     for layers in (costs.layers(model), costs.layers(model, keep={"layer2.0.conv2": mask})))
+    dense, masked = (
+        dict(zip((layer.name for layer in layers), layers, strict=True))
+        for layers in (costs.layers(model), costs.layers(model, keep={"layer2.0.conv2": mask}))
+    )
     changed = masked.pop("layer2.0.conv2")
     full = dense.pop("layer2.0.conv2")
     assert changed.multiplications * mask.numel() == full.multiplications * int(mask.sum())

@@ -13,10 +13,12 @@ from torch import nn
 from pruneproxy.errors import UserError
 from pruneproxy.models import MODELS, ModelConfig, build, listings, slots_of, smallest_size, with_widths
 
-OPTIONS = [ModelConfig(name=name, shortcut=shortcut, strides=strides)
-           for name, plan in MODELS.items()
-           for shortcut in plan.shortcuts or ("default",)
-           for strides in (plan.strides if len(plan.strides) > 1 else ("default",))]
+OPTIONS = [
+    ModelConfig(name=name, shortcut=shortcut, strides=strides)
+    for name, plan in MODELS.items()
+    for shortcut in plan.shortcuts or ("default",)
+    for strides in (plan.strides if len(plan.strides) > 1 else ("default",))
+]
 
 
 def label(config):
@@ -63,8 +65,9 @@ def test_every_network_builds_on_the_meta_device_with_the_same_state(config):
     with torch.device("meta"):
         shell = build(replace(config, width=0.1), shape=(3, 32, 32), classes=10)
     real = build(replace(config, width=0.1), shape=(3, 32, 32), classes=10)
-    assert {name: value.shape for name, value in shell.state_dict().items()} == \
-           {name: value.shape for name, value in real.state_dict().items()}
+    assert {name: value.shape for name, value in shell.state_dict().items()} == {
+        name: value.shape for name, value in real.state_dict().items()
+    }
     assert all(value.is_meta for value in shell.state_dict().values())
 
 
@@ -173,8 +176,9 @@ def test_channels_last_stays_until_the_pooling(config):
     formats = []
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(lambda _, inputs, output: formats.append(
-                inputs[0].is_contiguous(memory_format=torch.channels_last)))
+            module.register_forward_hook(
+                lambda _, inputs, output: formats.append(inputs[0].is_contiguous(memory_format=torch.channels_last))
+            )
     model(images(2, *model.shape).to(memory_format=torch.channels_last))
     assert all(formats)
 
@@ -229,17 +233,20 @@ def test_an_image_one_pixel_too_small_is_refused_with_the_smallest_size(name):
         build(config, shape=(3, size, size - 1), classes=10)
 
 
-@pytest.mark.parametrize(("settings", "message"), [
-    ({"name": "resnet57"}, r"unknown model 'resnet57' \(did you mean 'resnet56'\?\): expected one of resnet8, "),
-    ({"shortcut": "C"}, "unknown shortcut of resnet20 'C'.*: expected one of default, A, B, B-plain"),
-    ({"name": "vgg16_bn", "shortcut": "A"}, "vgg16_bn has no choice of shortcut: leave shortcut at 'default'"),
-    ({"name": "mobilenet_v2", "strides": "small"}, "unknown strides .* of default, thesis, hpo-code, imagenet"),
-    ({"width": 0}, "width must be a positive factor of the published widths, got 0"),
-    ({"widths": (1, 2)}, "resnet20 has 12 groups of channels, got 2 widths: give one width per group"),
-    ({"widths": (4,) * 11 + (0,)}, "widths must be whole numbers of at least 1, got"),
-    ({"name": "mlp", "widths": ()}, "widths must be whole numbers of at least 1, got"),
-    ({"name": "mlp", "widths": (2.5,)}, "widths must be whole numbers of at least 1, got"),
-])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "resnet57"}, r"unknown model 'resnet57' \(did you mean 'resnet56'\?\): expected one of resnet8, "),
+        ({"shortcut": "C"}, "unknown shortcut of resnet20 'C'.*: expected one of default, A, B, B-plain"),
+        ({"name": "vgg16_bn", "shortcut": "A"}, "vgg16_bn has no choice of shortcut: leave shortcut at 'default'"),
+        ({"name": "mobilenet_v2", "strides": "small"}, "unknown strides .* of default, thesis, hpo-code, imagenet"),
+        ({"width": 0}, "width must be a positive factor of the published widths, got 0"),
+        ({"widths": (1, 2)}, "resnet20 has 12 groups of channels, got 2 widths: give one width per group"),
+        ({"widths": (4,) * 11 + (0,)}, "widths must be whole numbers of at least 1, got"),
+        ({"name": "mlp", "widths": ()}, "widths must be whole numbers of at least 1, got"),
+        ({"name": "mlp", "widths": (2.5,)}, "widths must be whole numbers of at least 1, got"),
+    ],
+)
 def test_a_wrong_configuration_is_refused_in_one_sentence(settings, message):
     with pytest.raises(UserError, match=message):
         ModelConfig(**settings)

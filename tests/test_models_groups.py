@@ -15,8 +15,10 @@ LAYERS = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 def random_keep(model, *, seed=0):
     """About half of the channels of every group, at least one, sorted."""
     generator = seeded(seed)
-    return {group.name: torch.randperm(group.width, generator=generator)[:(group.width + 1) // 2].sort().values
-            for group in model.groups()}
+    return {
+        group.name: torch.randperm(group.width, generator=generator)[: (group.width + 1) // 2].sort().values
+        for group in model.groups()
+    }
 
 
 def narrowed(model, keep):
@@ -24,8 +26,9 @@ def narrowed(model, keep):
     state = model.state_dict()
     for group in model.groups():
         kept = keep[group.name]
-        for key in [f"{name}.{part}" for name in group.producers
-                    for part in ("weight", "bias", "running_mean", "running_var")]:
+        for key in [
+            f"{name}.{part}" for name in group.producers for part in ("weight", "bias", "running_mean", "running_var")
+        ]:
             if key in state:
                 state[key] = state[key][kept]
         for key in [f"{name}.weight" for name in group.consumers]:
@@ -72,8 +75,11 @@ def test_groups_equal_the_dependency_graph_of_torch_pruning(config):
     names = {module: name for name, module in model.named_modules()}
     for group in model.groups():
         first = model.get_submodule(group.producers[0])
-        cut = torch_pruning.prune_conv_out_channels if isinstance(first, nn.Conv2d) \
+        cut = (
+            torch_pruning.prune_conv_out_channels
+            if isinstance(first, nn.Conv2d)
             else torch_pruning.prune_linear_out_channels
+        )
         producers, consumers = set(), set()
         for dependency, _ in graph.get_pruning_group(first, cut, idxs=[0]):
             side = producers if graph.is_out_channel_pruning_fn(dependency.handler) else consumers
@@ -98,8 +104,10 @@ def test_a_cut_padded_shortcut_equals_the_full_one_on_masked_channels(inputs, ou
     generator = seeded(seed)
     full = PaddedShortcut(inputs, outputs, stride=2)
     sizes = [int(torch.randint(1, count + 1, (), generator=generator)) for count in (inputs, outputs)]
-    kept = [torch.randperm(count, generator=generator)[:size].sort().values
-            for count, size in zip((inputs, outputs), sizes, strict=True)]
+    kept = [
+        torch.randperm(count, generator=generator)[:size].sort().values
+        for count, size in zip((inputs, outputs), sizes, strict=True)
+    ]
     x = torch.randn(2, inputs, 5, 4, generator=generator)
     alive = torch.zeros(inputs)
     alive[kept[0]] = 1

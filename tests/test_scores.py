@@ -6,8 +6,12 @@ from pruneproxy.errors import UserError
 
 
 def small(name="mobilenet_v2", width=0.1):
-    return models.build(models.ModelConfig(name=name, width=width), shape=(3, 8, 8), classes=4,
-                        generator=torch.Generator().manual_seed(0))
+    return models.build(
+        models.ModelConfig(name=name, width=width),
+        shape=(3, 8, 8),
+        classes=4,
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def test_l1_norms_equal_sums_by_hand():

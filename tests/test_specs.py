@@ -32,13 +32,16 @@ def test_a_new_field_with_a_default_changes_no_id():
     @dataclass(frozen=True, kw_only=True)
     class New(Old):
         extra: str = "none"
+
     New.__name__ = "Old"
     assert identity(New(lr=0.3)) == identity(Old(lr=0.3))
     assert identity(New(lr=0.3, extra="some")) != identity(Old(lr=0.3))
 
 
 def test_ids_are_frozen():
-    pruned = RunSpec(prune=Pruning(channels=PruneConfig(target=0.6, allocation="global"), scored_after=TrainConfig()), seed=2)
+    pruned = RunSpec(
+        prune=Pruning(channels=PruneConfig(target=0.6, allocation="global"), scored_after=TrainConfig()), seed=2
+    )
     assert (RunSpec().id, pruned.id) == GOLDEN
 
 
@@ -58,9 +61,19 @@ def test_an_unknown_field_is_named_with_the_valid_ones():
         from_dict(TrainConfig, {"epocs": 3})
 
 
-@pytest.mark.parametrize("hint,text,value", [
-    (int, "3", 3), (float, "1e-3", 1e-3), (str, "step", "step"), (int | None, "none", None), (int | None, "7", 7),
-    (bool, "true", True), (tuple[float, ...], "0.5,0.75", (0.5, 0.75)), (tuple[str, ...], "uniform", ("uniform",))])
+@pytest.mark.parametrize(
+    "hint,text,value",
+    [
+        (int, "3", 3),
+        (float, "1e-3", 1e-3),
+        (str, "step", "step"),
+        (int | None, "none", None),
+        (int | None, "7", 7),
+        (bool, "true", True),
+        (tuple[float, ...], "0.5,0.75", (0.5, 0.75)),
+        (tuple[str, ...], "uniform", ("uniform",)),
+    ],
+)
 def test_text_is_read_as_the_type_that_a_field_has(hint, text, value):
     assert parse(hint, text) == value
 

@@ -122,8 +122,11 @@ def tiny_disk(tmp_path):
     """A file system of 64 KiB, mounted for this test."""
     folder = tmp_path / "tiny"
     folder.mkdir()
-    if sys.platform != "linux" or os.geteuid() or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode:
+    if (
+        sys.platform != "linux"
+        or os.geteuid()
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True).returncode
+    ):
         pytest.skip("mounting a small file system needs root on Linux")
     yield folder
     subprocess.run(["umount", folder], check=True)

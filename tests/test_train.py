@@ -16,8 +16,12 @@ def digits():
 
 
 def network(seed=0):
-    return models.build(models.ModelConfig(name="resnet8", width=0.25), shape=(1, 8, 8), classes=10,
-                        generator=generator(seed, "weights"))
+    return models.build(
+        models.ModelConfig(name="resnet8", width=0.25),
+        shape=(1, 8, 8),
+        classes=10,
+        generator=generator(seed, "weights"),
+    )
 
 
 def config(**changes):
@@ -75,7 +79,9 @@ def test_measures_equal_a_count_by_hand(digits):
     found = evaluate(model, digits, on="test")
     assert found["top1"] == pytest.approx(100 * (ranks < 1).float().mean().item())
     assert found["top5"] == pytest.approx(100 * (ranks < 5).float().mean().item())
-    assert found["loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, digits.test.labels).item(), rel=1e-5)
+    assert found["loss"] == pytest.approx(
+        torch.nn.functional.cross_entropy(logits, digits.test.labels).item(), rel=1e-5
+    )
 
 
 def test_a_run_that_diverges_ends_early_with_that_status(digits):
@@ -100,7 +106,14 @@ def test_every_schedule_starts_at_the_base_rate_and_never_exceeds_it():
 
 def test_the_step_schedule_is_the_published_one():
     choice = TrainConfig()  # 180 epochs, divided by 10 at 90 and 135 (Table 3.3)
-    assert [round(lr_at(choice, epoch), 9) for epoch in (0, 89.9, 90, 134.9, 135, 179)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert [round(lr_at(choice, epoch), 9) for epoch in (0, 89.9, 90, 134.9, 135, 179)] == [
+        0.1,
+        0.1,
+        0.01,
+        0.01,
+        0.001,
+        0.001,
+    ]
     imagenet = TrainConfig(epochs=90, milestones=(1 / 3, 2 / 3))
     assert [round(lr_at(imagenet, epoch), 9) for epoch in (29, 30, 59, 60)] == [0.1, 0.01, 0.01, 0.001]
 
@@ -111,12 +124,21 @@ def test_cosine_and_warm_up_have_their_closed_forms():
     assert lr_at(config(schedule="constant", warmup=4, lr=1.0), 1) == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("wrong,expected", [
-    ({"epochs": -1}, "epochs must be"), ({"batch_size": 0}, "batch_size must be"), ({"lr": -0.1}, "lr must be"),
-    ({"momentum": 1.0}, "momentum must be"), ({"precision": "fp8"}, "expected one of float32, bfloat16"),
-    ({"schedule": "linear"}, "expected one of step, cosine, constant"), ({"milestones": (0.8, 0.5)}, "rising shares"),
-    ({"nesterov": True, "momentum": 0.0}, "momentum above 0"), ({"decayed": "some"}, "expected one of all, weights"),
-    ({"evaluate_on": "train"}, "expected one of test, validation")])
+@pytest.mark.parametrize(
+    "wrong,expected",
+    [
+        ({"epochs": -1}, "epochs must be"),
+        ({"batch_size": 0}, "batch_size must be"),
+        ({"lr": -0.1}, "lr must be"),
+        ({"momentum": 1.0}, "momentum must be"),
+        ({"precision": "fp8"}, "expected one of float32, bfloat16"),
+        ({"schedule": "linear"}, "expected one of step, cosine, constant"),
+        ({"milestones": (0.8, 0.5)}, "rising shares"),
+        ({"nesterov": True, "momentum": 0.0}, "momentum above 0"),
+        ({"decayed": "some"}, "expected one of all, weights"),
+        ({"evaluate_on": "train"}, "expected one of test, validation"),
+    ],
+)
 def test_a_wrong_configuration_is_refused(wrong, expected):
     with pytest.raises(UserError, match=expected):
         TrainConfig(**wrong)

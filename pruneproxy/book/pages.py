@@ -49,7 +49,7 @@ def _claim_cells(claim: Claim, verdict: Verdict) -> tuple[str, ...]:
 def _effect(verdict: Verdict) -> str:
     parts = [verdict.effect]
     if verdict.interval:
-        parts.append(f"{verdict.value:.3g}, 95 % interval {verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}")
+        parts.append(f"95 % interval {verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}")
     if verdict.p is not None:
         parts.append(f"corrected p {verdict.p:.2g}")
     return "; ".join(filter(None, [*parts, verdict.note]))
@@ -68,7 +68,7 @@ def _not_run(claim: Claim) -> Verdict:
 
 def _ledger_section(row: Row) -> str:
     readings = _table(("Text", "Code"), [(row.text, row.code)])
-    lines = [f"## {row.id}: {row.place}", readings, f"Default: {row.ours}. {row.why}"]
+    lines = [f"## {row.id}: {row.place}", readings, f"Default: {row.ours}. Reason: {row.why}."]
     if row.option:
         lines.append(f"Option: `{row.option}`.")
     lines.append(f"Test: `{row.test}`." + (f" Effect: {row.effect}." if row.effect else ""))

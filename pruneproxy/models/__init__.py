@@ -16,7 +16,24 @@ from pruneproxy.models.network import Connection, Group, Network
 from pruneproxy.models.plans import KINDS, MODELS
 
 __all__ = [
-    "KINDS", "MODELS", "NETWORKS", "Connection", "Group", "Listing", "ModelConfig", "Network", "build", "check_shape",
-    "initialise", "listings", "masked_shortcuts", "narrow_shortcuts", "plan_of", "shortcut_of", "slots_of",
-    "smallest_size", "strides_of", "with_widths",
+    "KINDS",
+    "MODELS",
+    "NETWORKS",
+    "Connection",
+    "Group",
+    "Listing",
+    "ModelConfig",
+    "Network",
+    "build",
+    "check_shape",
+    "initialise",
+    "listings",
+    "masked_shortcuts",
+    "narrow_shortcuts",
+    "plan_of",
+    "shortcut_of",
+    "slots_of",
+    "smallest_size",
+    "strides_of",
+    "with_widths",
 ]

@@ -83,5 +83,7 @@ def _check_widths(config: ModelConfig) -> None:
         raise UserError(f"ModelConfig.widths must be whole numbers of at least 1, got {config.widths!r}")
     expected = len(plan_of(config).slots())
     if len(config.widths) != expected and not isinstance(plan_of(config), MLPPlan):
-        raise UserError(f"{config.name} has {expected} groups of channels, got {len(config.widths)} widths: "
-                        f"give one width per group, in the order of model.groups()")
+        raise UserError(
+            f"{config.name} has {expected} groups of channels, got {len(config.widths)} widths: "
+            f"give one width per group, in the order of model.groups()"
+        )

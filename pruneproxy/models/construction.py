@@ -17,8 +17,9 @@ from pruneproxy.models.resnet import ResNet
 NETWORKS = {ResNetPlan: ResNet, MobileNetV2Plan: MobileNetV2, VGGPlan: VGG, MLPPlan: MLP}
 
 
-def build(config: ModelConfig, *, shape: tuple[int, ...], classes: int,
-          generator: torch.Generator | None = None) -> Network:
+def build(
+    config: ModelConfig, *, shape: tuple[int, ...], classes: int, generator: torch.Generator | None = None
+) -> Network:
     """The network of `config` for inputs of `shape`, with He-initialised weights drawn from a CPU `generator`.
 
     It follows the device of a surrounding `torch.device` context; on "meta" no weights are drawn. The global random
@@ -61,19 +62,25 @@ def check_shape(config: ModelConfig, shape: tuple[int, ...]) -> None:
     if isinstance(plan_of(config), MLPPlan):
         return
     if len(shape) != 3:
-        raise UserError(f"{config.name} reads images of shape (channels, height, width), got {tuple(shape)}: "
-                        f"use an mlp for such data")
+        raise UserError(
+            f"{config.name} reads images of shape (channels, height, width), got {tuple(shape)}: "
+            f"use an mlp for such data"
+        )
     if min(shape[1:]) < smallest_size(config):
-        raise UserError(f"{config.name} needs images of at least {smallest_size(config)} pixels a side, got "
-                        f"{shape[1]}x{shape[2]}: choose larger images or other strides")
+        raise UserError(
+            f"{config.name} needs images of at least {smallest_size(config)} pixels a side, got "
+            f"{shape[1]}x{shape[2]}: choose larger images or other strides"
+        )
 
 
 def with_widths(model: Network, widths: Mapping[str, int]) -> ModelConfig:
     """The configuration of `model` with the named groups at other widths."""
     unknown = set(widths) - {slot.name for slot in model.slots}
     if unknown:
-        raise UserError(f"{model.config.name} has no group {sorted(unknown)[0]!r}: "
-                        f"expected some of {', '.join(slot.name for slot in model.slots)}")
+        raise UserError(
+            f"{model.config.name} has no group {sorted(unknown)[0]!r}: "
+            f"expected some of {', '.join(slot.name for slot in model.slots)}"
+        )
     return replace(model.config, widths=tuple(int(widths.get(slot.name, slot.width)) for slot in model.slots))
 
 
@@ -82,14 +89,18 @@ def narrow_shortcuts(model: Network, keep: Mapping[str, Tensor]) -> dict[str, Te
 
     `keep` holds sorted indices per group; a group that it does not name keeps all channels.
     """
-    return {f"{one.module}.source": model.get_submodule(one.module).narrowed_source(inputs, outputs)
-            for one, inputs, outputs in _kept_ends(model, keep)}
+    return {
+        f"{one.module}.source": model.get_submodule(one.module).narrowed_source(inputs, outputs)
+        for one, inputs, outputs in _kept_ends(model, keep)
+    }
 
 
 def masked_shortcuts(model: Network, keep: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same at full width: removed channels get nothing from the shortcut and give nothing to it."""
-    return {f"{one.module}.source": model.get_submodule(one.module).masked_source(inputs, outputs)
-            for one, inputs, outputs in _kept_ends(model, keep)}
+    return {
+        f"{one.module}.source": model.get_submodule(one.module).masked_source(inputs, outputs)
+        for one, inputs, outputs in _kept_ends(model, keep)
+    }
 
 
 def _kept_ends(model: Network, keep: Mapping[str, Tensor]) -> Iterator[tuple[Connection, Tensor, Tensor]]:
@@ -97,6 +108,8 @@ def _kept_ends(model: Network, keep: Mapping[str, Tensor]) -> Iterator[tuple[Con
     widths = {slot.name: slot.width for slot in model.slots}
     for one in model.padded_shortcuts():
         device = model.get_submodule(one.module).source.device
-        inputs, outputs = (keep[name].to(device) if name in keep else torch.arange(widths[name], device=device)
-                           for name in (one.inputs, one.outputs))
+        inputs, outputs = (
+            keep[name].to(device) if name in keep else torch.arange(widths[name], device=device)
+            for name in (one.inputs, one.outputs)
+        )
         yield one, inputs, outputs

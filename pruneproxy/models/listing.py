@@ -33,6 +33,13 @@ def _listing(name: str) -> Listing:
     plan, config = MODELS[name], ModelConfig(name=name)
     with torch.device("meta"):
         model = build(config, shape=plan.shape, classes=plan.classes)
-    return Listing(name=name, title=plan.title, shape=plan.shape, classes=plan.classes, smallest=smallest_size(config),
-                   groups=len(model.slots), parameters=costs.parameters(model),
-                   multiplications=costs.total(costs.layers(model)))
+    return Listing(
+        name=name,
+        title=plan.title,
+        shape=plan.shape,
+        classes=plan.classes,
+        smallest=smallest_size(config),
+        groups=len(model.slots),
+        parameters=costs.parameters(model),
+        multiplications=costs.total(costs.layers(model)),
+    )

@@ -51,8 +51,15 @@ class MobileNetV2(Network):
         for name, stage, stride in zip(self._stages(), plan_of(config).stages, strides, strict=True):
             blocks = []
             for place in range(stage.blocks):
-                blocks.append(InvertedBlock(stream, widths.get(f"{name}.{place}"), widths[name],
-                                            stride=1 if place else stride, residual=place > 0))
+                blocks.append(
+                    InvertedBlock(
+                        stream,
+                        widths.get(f"{name}.{place}"),
+                        widths[name],
+                        stride=1 if place else stride,
+                        residual=place > 0,
+                    )
+                )
                 stream = widths[name]
             self.add_module(name, nn.Sequential(*blocks))
         self.head = nn.Conv2d(stream, widths["head"], 1, bias=False)

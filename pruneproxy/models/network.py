@@ -54,10 +54,16 @@ class Network(nn.Module):
     def groups(self) -> tuple[Group, ...]:
         """The groups of channels, in the order of `config.widths`."""
         layers = [one for one in self.connections() if not self._is_padded(one)]
-        return tuple(Group(name=slot.name, width=slot.width, kind=slot.kind,
-                           producers=tuple(one.module for one in layers if one.outputs == slot.name),
-                           consumers=tuple(one.module for one in layers if one.inputs == slot.name))
-                     for slot in self.slots)
+        return tuple(
+            Group(
+                name=slot.name,
+                width=slot.width,
+                kind=slot.kind,
+                producers=tuple(one.module for one in layers if one.outputs == slot.name),
+                consumers=tuple(one.module for one in layers if one.inputs == slot.name),
+            )
+            for slot in self.slots
+        )
 
     def padded_shortcuts(self) -> tuple[Connection, ...]:
         """The zero-padding shortcuts (option A), which copy channels of one group into another."""

@@ -28,11 +28,14 @@ class VGG(Network):
 
     def __init__(self, config: ModelConfig, *, shape: tuple[int, ...], classes: int):
         super().__init__(config, shape=shape, classes=classes)
-        layers = {slot.name: NormalisedConv(inputs, slot.width)
-                  for inputs, slot in zip((shape[0], *self.config.widths), self.slots, strict=False)}
+        layers = {
+            slot.name: NormalisedConv(inputs, slot.width)
+            for inputs, slot in zip((shape[0], *self.config.widths), self.slots, strict=False)
+        }
         for stage in self._stages():
-            self.add_module(stage, nn.Sequential(*(layer for name, layer in layers.items()
-                                                   if name.startswith(f"{stage}."))))
+            self.add_module(
+                stage, nn.Sequential(*(layer for name, layer in layers.items() if name.startswith(f"{stage}.")))
+            )
         self.fc = nn.Linear(self.config.widths[-1], classes)
 
     def forward(self, x: Tensor) -> Tensor:

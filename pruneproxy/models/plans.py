@@ -82,8 +82,9 @@ class ResNetPlan(Plan):
         found = [] if self.stem_is_coupled else [Slot("stem", "stem", self.stem)]
         for stage, (blocks, width) in enumerate(zip(self.blocks, self.widths, strict=True), start=1):
             found.append(Slot(f"layer{stage}", "residual", width * self.expansion))
-            found += [Slot(f"layer{stage}.{block}.{name}", "inner", width)
-                      for block in range(blocks) for name in self.inner]
+            found += [
+                Slot(f"layer{stage}.{block}.{name}", "inner", width) for block in range(blocks) for name in self.inner
+            ]
         return tuple(found)
 
     def reduction(self, strides: Stem) -> int:
@@ -97,8 +98,11 @@ class VGGPlan(Plan):
     stages: tuple[tuple[int, ...], ...]
 
     def slots(self) -> tuple[Slot, ...]:
-        names = [(f"stage{stage}.{layer}", width) for stage, widths in enumerate(self.stages, start=1)
-                 for layer, width in enumerate(widths)]
+        names = [
+            (f"stage{stage}.{layer}", width)
+            for stage, widths in enumerate(self.stages, start=1)
+            for layer, width in enumerate(widths)
+        ]
         return tuple(Slot(name, "plain" if place else "stem", width) for place, (name, width) in enumerate(names))
 
     def reduction(self, strides: object) -> int:
@@ -154,23 +158,39 @@ CIFAR, IMAGENET, MNIST = (3, 32, 32), (3, 224, 224), (1, 28, 28)
 
 def _cifar_resnet(depth: int) -> ResNetPlan:
     """Depth 6n + 2: three stages of n basic blocks (He et al. 2015, Sec. 4.2)."""
-    return ResNetPlan(title=f"ResNet-{depth} for small images", shape=CIFAR, classes=10,
-                      shortcuts=("A", "B", "B-plain"), strides={"small": SMALL_STEM},
-                      blocks=((depth - 2) // 6,) * 3, widths=(16, 32, 64), stem=16)
+    return ResNetPlan(
+        title=f"ResNet-{depth} for small images",
+        shape=CIFAR,
+        classes=10,
+        shortcuts=("A", "B", "B-plain"),
+        strides={"small": SMALL_STEM},
+        blocks=((depth - 2) // 6,) * 3,
+        widths=(16, 32, 64),
+        stem=16,
+    )
 
 
 def _imagenet_resnet(depth: int, blocks: tuple[int, ...], *, bottleneck: bool = False) -> ResNetPlan:
     """The networks of He et al. 2015, Table 1."""
-    return ResNetPlan(title=f"ResNet-{depth}", shape=IMAGENET, classes=1000, shortcuts=("B", "A", "B-plain"),
-                      strides={"imagenet": IMAGENET_STEM, "small": SMALL_STEM}, blocks=blocks,
-                      widths=(64, 128, 256, 512), stem=64, bottleneck=bottleneck)
+    return ResNetPlan(
+        title=f"ResNet-{depth}",
+        shape=IMAGENET,
+        classes=1000,
+        shortcuts=("B", "A", "B-plain"),
+        strides={"imagenet": IMAGENET_STEM, "small": SMALL_STEM},
+        blocks=blocks,
+        widths=(64, 128, 256, 512),
+        stem=64,
+        bottleneck=bottleneck,
+    )
 
 
 def _vgg(depth: int, per_stage: tuple[int, ...]) -> VGGPlan:
     """Configurations D and E, with one linear classifier as is usual for small images."""
     stages = tuple((width,) * count for width, count in zip((64, 128, 256, 512, 512), per_stage, strict=True))
-    return VGGPlan(title=f"VGG{depth}-BN for small images", shape=CIFAR, classes=10, strides={"pooled": None},
-                   stages=stages)
+    return VGGPlan(
+        title=f"VGG{depth}-BN for small images", shape=CIFAR, classes=10, strides={"pooled": None}, stages=stages
+    )
 
 
 MODELS: dict[str, Plan] = {
@@ -181,11 +201,22 @@ MODELS: dict[str, Plan] = {
     "vgg16_bn": _vgg(16, (2, 2, 3, 3, 3)),
     "vgg19_bn": _vgg(19, (2, 2, 4, 4, 4)),
     "mobilenet_v2": MobileNetV2Plan(
-        title="MobileNetV2", shape=CIFAR, classes=10, stem=32, head=1280,
-        stages=tuple(InvertedStage(*row) for row in ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3),
-                                                     (6, 160, 3), (6, 320, 1))),
-        strides={"thesis": (1, 1, 1, 1, 2, 1, 2, 1), "hpo-code": (1, 1, 1, 2, 1, 1, 2, 1),
-                 "imagenet": (2, 1, 2, 2, 2, 1, 2, 1)}),
-    "mlp": MLPPlan(title="Multi-layer perceptron", shape=MNIST, classes=10, strides={"none": None},
-                   hidden=(1000, 1000, 1000)),
+        title="MobileNetV2",
+        shape=CIFAR,
+        classes=10,
+        stem=32,
+        head=1280,
+        stages=tuple(
+            InvertedStage(*row)
+            for row in ((1, 16, 1), (6, 24, 2), (6, 32, 3), (6, 64, 4), (6, 96, 3), (6, 160, 3), (6, 320, 1))
+        ),
+        strides={
+            "thesis": (1, 1, 1, 1, 2, 1, 2, 1),
+            "hpo-code": (1, 1, 1, 2, 1, 1, 2, 1),
+            "imagenet": (2, 1, 2, 2, 2, 1, 2, 1),
+        },
+    ),
+    "mlp": MLPPlan(
+        title="Multi-layer perceptron", shape=MNIST, classes=10, strides={"none": None}, hidden=(1000, 1000, 1000)
+    ),
 }

@@ -23,9 +23,17 @@ class Block(nn.Module):
         kernels = (3, 3) if self.depth == 2 else (1, 3, 1)
         strided = kernels.index(3)
         for place, kernel in enumerate(kernels):
-            self.add_module(f"conv{place + 1}", nn.Conv2d(
-                widths[place], widths[place + 1], kernel, stride=stride if place == strided else 1,
-                padding=kernel // 2, bias=False))
+            self.add_module(
+                f"conv{place + 1}",
+                nn.Conv2d(
+                    widths[place],
+                    widths[place + 1],
+                    kernel,
+                    stride=stride if place == strided else 1,
+                    padding=kernel // 2,
+                    bias=False,
+                ),
+            )
             self.add_module(f"bn{place + 1}", nn.BatchNorm2d(widths[place + 1]))
         self.downsample = shortcut
 

@@ -22,7 +22,7 @@ class PaddedShortcut(nn.Module):
         self.register_buffer("source", source.where((source >= 0) & (source < inputs), -1))
 
     def forward(self, x: Tensor) -> Tensor:
-        sampled = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, 1))
+        sampled = F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, 1))
         return sampled.index_select(1, self.source % sampled.shape[1])  # -1 is the zero channel that was appended
 
     def narrowed_source(self, inputs: Tensor, outputs: Tensor) -> Tensor:

@@ -47,14 +47,22 @@ class TrainConfig:
         choose(self.decayed, DECAYED, "value of decayed")
         choose(self.evaluate_on, EVALUATED, "value of evaluate_on")
         for name, smallest in (("epochs", 0), ("batch_size", 1), ("evaluate_every", 1)):
-            _require(name, getattr(self, name), f"a whole number of at least {smallest}",
-                     lambda v, low=smallest: isinstance(v, int) and v >= low)
+            _require(
+                name,
+                getattr(self, name),
+                f"a whole number of at least {smallest}",
+                lambda v, low=smallest: isinstance(v, int) and v >= low,
+            )
         for name in ("lr", "weight_decay", "warmup"):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: v >= 0)
         for name in ("momentum", "label_smoothing"):
             _require(name, getattr(self, name), "a number in [0, 1)", lambda v: 0 <= v < 1)
-        _require("milestones", self.milestones, "rising shares of the epochs in (0, 1)",
-                 lambda m: list(m) == sorted(m) and all(0 < share < 1 for share in m))
+        _require(
+            "milestones",
+            self.milestones,
+            "rising shares of the epochs in (0, 1)",
+            lambda m: list(m) == sorted(m) and all(0 < share < 1 for share in m),
+        )
         _require("nesterov", self.nesterov, "momentum above 0 to go with it", lambda v: not v or self.momentum > 0)
 
 

@@ -77,8 +77,11 @@ class Training:
         if self.config.channels_last:
             self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
-            _parameter_groups(self.model, self.config), lr=self.config.lr, momentum=self.config.momentum,
-            nesterov=self.config.nesterov)
+            _parameter_groups(self.model, self.config),
+            lr=self.config.lr,
+            momentum=self.config.momentum,
+            nesterov=self.config.nesterov,
+        )
 
     @property
     def finished(self) -> bool:
@@ -102,8 +105,13 @@ class Training:
     def evaluate(self) -> dict:
         """The measures on the split that the configuration names."""
         config = self.config
-        return evaluate(self.model, self.dataset, on=config.evaluate_on, precision=config.precision,
-                        channels_last=config.channels_last)
+        return evaluate(
+            self.model,
+            self.dataset,
+            on=config.evaluate_on,
+            precision=config.precision,
+            channels_last=config.channels_last,
+        )
 
     def _train(self) -> dict:
         self.model.train()
@@ -146,8 +154,13 @@ class Training:
 
     def state(self) -> dict:
         """All that the rest of the run depends on; the random streams are functions of seed and epoch."""
-        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "done": self.done,
-                "status": self.status, "history": self.history}
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "done": self.done,
+            "status": self.status,
+            "history": self.history,
+        }
 
     def restore(self, state: dict):
         """Goes on from `state`, as if the run had never stopped."""

@@ -4,12 +4,48 @@ from pruneproxy.recipes.hp_space import figures, networks, noise, tables
 from pruneproxy.recipes.hp_space.claims import CLAIMS, check, evaluate, printed_verdicts
 from pruneproxy.recipes.hp_space.frames import architectures, frame
 from pruneproxy.recipes.hp_space.ledger import ROWS
-from pruneproxy.recipes.hp_space.protocol import PAPER, SCALES, Case, cases, cut, exponents, grid, parameters, specs, variant
+from pruneproxy.recipes.hp_space.protocol import (
+    PAPER,
+    SCALES,
+    Case,
+    cases,
+    cut,
+    exponents,
+    grid,
+    parameters,
+    specs,
+    variant,
+)
 from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
 
 STEM = "hp_space"
 TITLE = "Does pruning move the good region of learning rate x weight decay?"
 
-__all__ = ["CLAIMS", "PAPER", "ROWS", "SCALES", "STEM", "TITLE", "Case", "architectures", "cases", "check", "cut", "evaluate",
-           "exponents", "figures", "frame", "grid", "networks", "noise", "paper_networks", "parameters", "printed_verdicts",
-           "protocol_table", "specs", "stages", "tables", "variant"]
+__all__ = [
+    "CLAIMS",
+    "PAPER",
+    "ROWS",
+    "SCALES",
+    "STEM",
+    "TITLE",
+    "Case",
+    "architectures",
+    "cases",
+    "check",
+    "cut",
+    "evaluate",
+    "exponents",
+    "figures",
+    "frame",
+    "grid",
+    "networks",
+    "noise",
+    "paper_networks",
+    "parameters",
+    "printed_verdicts",
+    "protocol_table",
+    "specs",
+    "stages",
+    "tables",
+    "variant",
+]

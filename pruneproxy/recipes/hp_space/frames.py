@@ -6,8 +6,22 @@ import pandas as pd
 
 from pruneproxy.recipes.hp_space.protocol import Case, grid, variant
 
-COLUMNS = ["network", "variant", "method", "target", "lr", "weight_decay", "seed", "top1", "top5", "status", "id",
-           "multiplications", "parameters", "seconds"]
+COLUMNS = [
+    "network",
+    "variant",
+    "method",
+    "target",
+    "lr",
+    "weight_decay",
+    "seed",
+    "top1",
+    "top5",
+    "status",
+    "id",
+    "multiplications",
+    "parameters",
+    "seconds",
+]
 
 
 def frame(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
@@ -24,11 +38,20 @@ def _row(case: Case, spec, record: dict) -> dict:
     method, target = _pruned(spec)
     cost = record.get("cost", {})
     return {
-        "network": case.network, "variant": variant(method, target), "method": method, "target": target,
-        "lr": spec.train.lr, "weight_decay": spec.train.weight_decay, "seed": spec.seed,
-        "top1": _accuracy(record, "top1", 1), "top5": _accuracy(record, "top5", 5),
-        "status": record["status"], "id": record["id"], "multiplications": cost.get("multiplications"),
-        "parameters": cost.get("parameters"), "seconds": cost.get("seconds"),
+        "network": case.network,
+        "variant": variant(method, target),
+        "method": method,
+        "target": target,
+        "lr": spec.train.lr,
+        "weight_decay": spec.train.weight_decay,
+        "seed": spec.seed,
+        "top1": _accuracy(record, "top1", 1),
+        "top5": _accuracy(record, "top5", 5),
+        "status": record["status"],
+        "id": record["id"],
+        "multiplications": cost.get("multiplications"),
+        "parameters": cost.get("parameters"),
+        "seconds": cost.get("seconds"),
     }
 
 
@@ -55,7 +78,17 @@ def architectures(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
             seen.add(key)
             record = by_id[spec.id]
             method, target = _pruned(spec)
-            rows.append({"network": case.network, "title": case.title, "variant": variant(method, target),
-                         "method": method, "target": target, "multiplications": record["cost"]["multiplications"],
-                         "parameters": record["cost"]["parameters"], "widths": record["widths"], "id": record["id"]})
+            rows.append(
+                {
+                    "network": case.network,
+                    "title": case.title,
+                    "variant": variant(method, target),
+                    "method": method,
+                    "target": target,
+                    "multiplications": record["cost"]["multiplications"],
+                    "parameters": record["cost"]["parameters"],
+                    "widths": record["widths"],
+                    "id": record["id"],
+                }
+            )
     return pd.DataFrame(rows)

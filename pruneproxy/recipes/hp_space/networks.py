@@ -20,26 +20,38 @@ def costs_table(architectures: pd.DataFrame) -> pd.DataFrame:
 
 
 def kept_shares(architectures: pd.DataFrame, network: str) -> pd.DataFrame:
-    """Share of the channels that each prunable group keeps: one row per group in forward order, one column per variant."""
+    """Share of channels that each pruned group keeps: a row per group in forward order, a column per variant."""
     rows = architectures[architectures["network"] == network]
     if not (rows["method"] == "none").any():
         raise UserError(f"expected a record of the unpruned {network}, got none: run it first")
     dense = rows[rows["method"] == "none"]["widths"].iloc[0]
-    shares = {row.variant: {name: width / dense[name] for name, width in row.widths.items()}
-              for row in rows.itertuples() if row.method != "none"}
+    shares = {
+        row.variant: {name: width / dense[name] for name, width in row.widths.items()}
+        for row in rows.itertuples()
+        if row.method != "none"
+    }
     table = pd.DataFrame(shares, index=list(dense))
     return table[(table < 1).any(axis=1)]
 
 
 def kept_channels(architectures: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
-    """The kept share of every pruned group, in forward order: flat for uniform pruning, a profile for global pruning."""
+    """The kept share of every pruned group in forward order: flat for uniform pruning, a profile for global."""
     ax = plt.subplots(figsize=(7, 3), layout="constrained")[1] if ax is None else ax
     table, rows = kept_shares(architectures, network), architectures[architectures["network"] == network]
     looks = {row.variant: (figures.COLOURS[row.method], row.target) for row in rows.itertuples()}
     for name in table:
         colour, target = looks[name]
-        ax.plot(np.arange(len(table)), table[name], "o-", color=colour, alpha=0.4 + 0.6 * target, label=name, markersize=4)
-    ax.set(xlabel="pruned group, in forward order", ylabel="share of channels kept", ylim=(0, 1.05), title=rows["title"].iloc[0])
-    ax.set_xticks(np.arange(len(table)), table.index if len(table) <= 12 else [""] * len(table), rotation=35, ha="right")
+        ax.plot(
+            np.arange(len(table)), table[name], "o-", color=colour, alpha=0.4 + 0.6 * target, label=name, markersize=4
+        )
+    ax.set(
+        xlabel="pruned group, in forward order",
+        ylabel="share of channels kept",
+        ylim=(0, 1.05),
+        title=rows["title"].iloc[0],
+    )
+    ax.set_xticks(
+        np.arange(len(table)), table.index if len(table) <= 12 else [""] * len(table), rotation=35, ha="right"
+    )
     ax.legend(fontsize="small")
     return ax

@@ -81,30 +81,88 @@ def variant(method: str, target: float) -> str:
 PAPER = {
     "mobilenet_v2": Case(network="mobilenet_v2", model="mobilenet_v2", strides="thesis", targets=(0.6, 0.4)),
     "resnet56": Case(network="resnet56", model="resnet56"),
-    "resnet50": Case(network="resnet50", model="resnet50", dataset="imagenet", size=256, augment="window-flip", methods=("global",),
-                     targets=(0.4,), lr_log10=(-1.4, -0.6), weight_decay_log10=(-4.4, -3.6), lr_points=3,
-                     weight_decay_points=3, epochs=90, batch_size=256, milestones=(1 / 3, 2 / 3)),
+    "resnet50": Case(
+        network="resnet50",
+        model="resnet50",
+        dataset="imagenet",
+        size=256,
+        augment="window-flip",
+        methods=("global",),
+        targets=(0.4,),
+        lr_log10=(-1.4, -0.6),
+        weight_decay_log10=(-4.4, -3.6),
+        lr_points=3,
+        weight_decay_points=3,
+        epochs=90,
+        batch_size=256,
+        milestones=(1 / 3, 2 / 3),
+    ),
 }
 
-_SMALL = {"dataset": "fashion_mnist", "augment": "flip", "train_images": 5000, "eval_images": 5000, "size": 14,
-          "epochs": 8, "batch_size": 64, "evaluate_every": 8}
+_SMALL = {
+    "dataset": "fashion_mnist",
+    "augment": "flip",
+    "train_images": 5000,
+    "eval_images": 5000,
+    "size": 14,
+    "epochs": 8,
+    "batch_size": 64,
+    "evaluate_every": 8,
+}
 
 CUTS = {
     "paper": {name: {} for name in PAPER},
     "gpu": {
-        "resnet56": {"epochs": 30, "precision": "bfloat16", "lr_points": 7, "weight_decay_points": 7,
-                     "lr_log10": (-2.4, 0.0), "weight_decay_log10": (-4.8, -2.4), "evaluate_every": 5},
+        "resnet56": {
+            "epochs": 30,
+            "precision": "bfloat16",
+            "lr_points": 7,
+            "weight_decay_points": 7,
+            "lr_log10": (-2.4, 0.0),
+            "weight_decay_log10": (-4.8, -2.4),
+            "evaluate_every": 5,
+        },
     },
     "lab": {
-        "resnet56": _SMALL | {"model": "resnet8", "lr_log10": (-2.5, 0.5), "weight_decay_log10": (-4.0, -1.0),
-                              "lr_points": 7, "weight_decay_points": 7, "seeds": 3, "precision": "bfloat16"},
-        "mobilenet_v2": _SMALL | {"width": 0.25, "train_images": 3000, "epochs": 5, "evaluate_every": 5, "lr_points": 5,
-                                  "weight_decay_points": 5, "lr_log10": (-2.0, 0.0), "weight_decay_log10": (-4.0, -2.0)},
+        "resnet56": _SMALL
+        | {
+            "model": "resnet8",
+            "lr_log10": (-2.5, 0.5),
+            "weight_decay_log10": (-4.0, -1.0),
+            "lr_points": 7,
+            "weight_decay_points": 7,
+            "seeds": 3,
+            "precision": "bfloat16",
+        },
+        "mobilenet_v2": _SMALL
+        | {
+            "width": 0.25,
+            "train_images": 3000,
+            "epochs": 5,
+            "evaluate_every": 5,
+            "lr_points": 5,
+            "weight_decay_points": 5,
+            "lr_log10": (-2.0, 0.0),
+            "weight_decay_log10": (-4.0, -2.0),
+        },
     },
     "smoke": {
-        "resnet56": {"model": "resnet8", "width": 0.5, "dataset": "digits", "augment": "none", "train_images": 300,
-                     "eval_images": 180, "epochs": 2, "batch_size": 32, "lr_points": 3, "weight_decay_points": 3,
-                     "lr_log10": (-2.0, 0.0), "weight_decay_log10": (-4.0, -2.0), "targets": (0.6,), "evaluate_every": 2},
+        "resnet56": {
+            "model": "resnet8",
+            "width": 0.5,
+            "dataset": "digits",
+            "augment": "none",
+            "train_images": 300,
+            "eval_images": 180,
+            "epochs": 2,
+            "batch_size": 32,
+            "lr_points": 3,
+            "weight_decay_points": 3,
+            "lr_log10": (-2.0, 0.0),
+            "weight_decay_log10": (-4.0, -2.0),
+            "targets": (0.6,),
+            "evaluate_every": 2,
+        },
     },
 }
 SCALES = tuple(CUTS)
@@ -162,9 +220,17 @@ def variants(case: Case) -> list[tuple[str, float]]:
 def training(case: Case, lr_log10: float, weight_decay_log10: float) -> TrainConfig:
     """How one point of the grid is trained."""
     return TrainConfig(
-        epochs=case.epochs, batch_size=case.batch_size, lr=_power(lr_log10), weight_decay=_power(weight_decay_log10),
-        momentum=case.momentum, schedule=case.schedule, milestones=case.milestones, decayed=case.decayed,
-        precision=case.precision, evaluate_every=case.evaluate_every)
+        epochs=case.epochs,
+        batch_size=case.batch_size,
+        lr=_power(lr_log10),
+        weight_decay=_power(weight_decay_log10),
+        momentum=case.momentum,
+        schedule=case.schedule,
+        milestones=case.milestones,
+        decayed=case.decayed,
+        precision=case.precision,
+        evaluate_every=case.evaluate_every,
+    )
 
 
 def _power(exponent: float) -> float:
@@ -178,17 +244,30 @@ def pruning(case: Case, method: str, target: float) -> Pruning | None:
     prior = training(case, case.prior_lr_log10, case.prior_weight_decay_log10)
     return Pruning(
         channels=surgery.PruneConfig(target=target, allocation=method, fan_in=case.fan_in, coupled=case.coupled),
-        scored_after=prior if case.scored == "trained" else None, weights=case.weights)
+        scored_after=prior if case.scored == "trained" else None,
+        weights=case.weights,
+    )
 
 
 def grid(case: Case) -> list[RunSpec]:
     """Every run of a case, seeds outermost: a run that is stopped early has whole landscapes of the first seeds."""
-    dataset = data.DataConfig(name=case.dataset, train_images=case.train_images, eval_images=case.eval_images,
-                              size=case.size, holdout=0.0, augment=case.augment)
+    dataset = data.DataConfig(
+        name=case.dataset,
+        train_images=case.train_images,
+        eval_images=case.eval_images,
+        size=case.size,
+        holdout=0.0,
+        augment=case.augment,
+    )
     model = models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut)
     return [
-        RunSpec(data=dataset, model=model, prune=pruning(case, method, target), seed=seed,
-                train=training(case, lr, weight_decay))
+        RunSpec(
+            data=dataset,
+            model=model,
+            prune=pruning(case, method, target),
+            seed=seed,
+            train=training(case, lr, weight_decay),
+        )
         for seed in range(case.seeds)
         for method, target in variants(case)
         for lr in exponents(case.lr_log10, case.lr_points)

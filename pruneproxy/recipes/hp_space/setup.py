@@ -11,7 +11,9 @@ from pruneproxy.recipes.hp_space.protocol import PAPER, Case
 
 def protocol_table() -> pd.DataFrame:
     """Every protocol value at scale `paper`, one column per network (Tables 3.1, 3.3 and 3.4, Secs. 3.2 and 3.3)."""
-    columns = {name: {field.name: _text(getattr(case, field.name)) for field in fields(Case)} for name, case in PAPER.items()}
+    columns = {
+        name: {field.name: _text(getattr(case, field.name)) for field in fields(Case)} for name, case in PAPER.items()
+    }
     return pd.DataFrame(columns).drop(index="network")
 
 
@@ -21,15 +23,26 @@ def shell(case: Case) -> models.Network:
     config = data.DataConfig(name=case.dataset, size=case.size, augment=case.augment)
     side = round((case.size or entry.shape[1]) * data.AUGMENTATIONS[config.augment].window)
     with torch.device("meta"):
-        return models.build(models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut),
-                            shape=(entry.shape[0], side, side), classes=entry.classes)
+        return models.build(
+            models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut),
+            shape=(entry.shape[0], side, side),
+            classes=entry.classes,
+        )
 
 
 def paper_networks() -> pd.DataFrame:
     """Parameters and multiplications of the thesis's networks, counted (for Table 3.2)."""
     built = {name: shell(case) for name, case in PAPER.items()}
-    return pd.DataFrame([{"network": name, "parameters": costs.parameters(model),
-                          "multiplications": costs.total(costs.layers(model))} for name, model in built.items()])
+    return pd.DataFrame(
+        [
+            {
+                "network": name,
+                "parameters": costs.parameters(model),
+                "multiplications": costs.total(costs.layers(model)),
+            }
+            for name, model in built.items()
+        ]
+    )
 
 
 def stages(case: Case) -> pd.DataFrame:
@@ -38,12 +51,27 @@ def stages(case: Case) -> pd.DataFrame:
     rows = []
     for group in model.groups():
         if group.kind != "inner":
-            inside = [other.width for other in model.groups() if other.kind == "inner" and other.name.startswith(f"{group.name}.")]
-            rows.append({"group": group.name, "kind": group.kind, "channels": group.width,
-                         "channels inside its blocks": ", ".join(map(str, inside)) or "-"})
+            inside = [
+                other.width
+                for other in model.groups()
+                if other.kind == "inner" and other.name.startswith(f"{group.name}.")
+            ]
+            rows.append(
+                {
+                    "group": group.name,
+                    "kind": group.kind,
+                    "channels": group.width,
+                    "channels inside its blocks": ", ".join(map(str, inside)) or "-",
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def _text(value) -> str:
-    return ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value) if isinstance(value, tuple) \
-        else "as published" if value is None else str(value)
+    return (
+        ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
+        if isinstance(value, tuple)
+        else "as published"
+        if value is None
+        else str(value)
+    )

@@ -32,22 +32,27 @@ def _weigh(what: str, effects: list[Effect], pick: Callable, confirm: float, ref
 
 
 def lowest(effects):
+    """The effect with the smallest value."""
     return min(effects, key=lambda effect: effect.value)
 
 
 def highest(effects):
+    """The effect with the largest value."""
     return max(effects, key=lambda effect: effect.value)
 
 
 def farthest(effects):
+    """The effect farthest from 0."""
     return max(effects, key=lambda effect: abs(effect.value))
 
 
 def middle(effects):
+    """The effect with the (lower) median value."""
     return sorted(effects, key=lambda effect: effect.value)[(len(effects) - 1) // 2]
 
 
 def rank_kept(study):
+    """HS-01, by the lowest rank correlation."""
     effects = study.correlations()
     return _weigh(
         "lowest rank correlation", effects, lowest, every(above(0.8), effects), some(below(0.5, strict=True), effects)
@@ -55,12 +60,14 @@ def rank_kept(study):
 
 
 def band(study):
+    """HS-02, by the weakest correlation of the two logarithms in a 1.0-ROI."""
     effects = study.band_correlations()
     confirm = max(every(below(-0.5, strict=True), effects), every(within(*SLOPE), study.band_angles()))
     return _weigh("highest correlation in the 1.0-ROI", effects, highest, confirm, some(above(0), effects))
 
 
 def product_kept(study):
+    """HS-03, by the largest change of the product at the centre."""
     effects = study.centre_products()
     return _weigh(
         "largest change of log10 lr x weight decay",
@@ -72,6 +79,7 @@ def product_kept(study):
 
 
 def centre_kept(study):
+    """HS-04, by the largest shift on an axis."""
     effects = study.centre_shifts()
     return _weigh(
         "largest shift", effects, farthest, every(within(-0.3, 0.3), effects), some(outside(-0.3, 0.3), effects)
@@ -79,6 +87,7 @@ def centre_kept(study):
 
 
 def mobilenet_lengths(study):
+    """HS-05, by the least shortened ellipse after global pruning."""
     uniform, pruned = (study.lengths("MobileNetV2", 1.0, method) for method in ("uniform", "global"))
     if not uniform or not pruned:
         return None
@@ -90,6 +99,7 @@ def mobilenet_lengths(study):
 
 
 def resnet_lengths(study):
+    """HS-06, by the less lengthened of both ellipses."""
     effects = [effect for x in (1.0, 0.5) for effect in study.lengths("ResNet-56", x, "global", 0.2)]
     return _weigh(
         "smaller relative length", effects, lowest, every(above(1.2, strict=True), effects), some(below(1), effects)
@@ -97,6 +107,7 @@ def resnet_lengths(study):
 
 
 def methods_alike(study):
+    """HS-07, by the largest gap in best accuracy."""
     effects = study.best_gaps()
     return _weigh(
         "largest gap, points", effects, farthest, every(within(-0.2, 0.2), effects), some(outside(-0.5, 0.5), effects)
@@ -104,6 +115,7 @@ def methods_alike(study):
 
 
 def losses(study):
+    """HS-08, by the smallest extra loss of stronger pruning, and the loss farthest from a printed one."""
     steps, offsets = study.loss_steps(), study.loss_offsets()
     ordered = every(above(0), steps) if steps else 0.0  # one target per method has no order to violate
     confirm = max(ordered, every(within(-1, 1), offsets))
@@ -114,11 +126,13 @@ def losses(study):
 
 
 def cost_rises(study):
+    """HS-09, by the lowest ratio of mean risks."""
     effects = study.risk_ratios()
     return _weigh("lowest risk ratio", effects, lowest, every(above(1, strict=True), effects), some(below(1), effects))
 
 
 def cost_below_one(study):
+    """HS-10, by the highest mean risk."""
     effects = study.risks()
     return _weigh(
         "highest mean risk, points", effects, highest, every(below(1, strict=True), effects), some(above(1), effects)
@@ -126,6 +140,7 @@ def cost_below_one(study):
 
 
 def cost_bounded(study):
+    """HS-11, by the median share of settings."""
     small, large = study.shares_within("MobileNetV2", "ResNet-56"), study.shares_within("ResNet-50")
     confirm = max(
         [most(above(0.75), small)] * bool(small) + [every(above(0.5, strict=True), large)] * bool(large), default=1.0
@@ -146,14 +161,17 @@ def _both_signs(what, effects, refute_low):
 
 
 def method_sign(study):
+    """HS-12, by the lowest difference between methods; needs two pairs."""
     return _both_signs("lowest risk, global minus uniform, points", study.method_gaps(), refute_low=True)
 
 
 def strength_sign(study):
+    """HS-13, by the lowest difference between strengths; needs two cases."""
     return _both_signs("lowest risk, stronger minus milder, points", study.strength_gaps(), refute_low=False)
 
 
 def metrics_alike(study):
+    """HS-14, by the lowest rank correlation of both metrics."""
     ranks, same = study.metric_correlations(), study.same_best()
     confirm = max(every(above(0.9), ranks), every(above(1), same))
     effects, what = (ranks, "lowest rank correlation") if ranks else (same, "same best setting (1 = yes)")
@@ -161,6 +179,7 @@ def metrics_alike(study):
 
 
 def search_pays(study):
+    """HS-15, by the smallest gain over the prior."""
     effects = study.prior_gains()
     return _weigh(
         "smallest gain, points", effects, lowest, every(above(0.5, strict=True), effects), some(below(0.5), effects)
@@ -168,6 +187,7 @@ def search_pays(study):
 
 
 def best_transfers(study):
+    """HS-16, by the largest loss at the unpruned best setting."""
     effects = study.best_transfers()
     return _weigh(
         "largest loss at the unpruned best, points",

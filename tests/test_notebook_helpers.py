@@ -1,0 +1,64 @@
+import matplotlib.pyplot as plt
+import pytest
+
+from pruneproxy import notebook
+from pruneproxy.errors import UserError
+
+PARAMETERS = 'scale: str = "smoke"\ndevice = "cpu"\nrecords = None\nmissing = "run"\nepochs = None'
+TINY = {
+    "epochs": 1,
+    "train_images": 60,
+    "eval_images": 40,
+    "lr_points": 2,
+    "weight_decay_points": 1,
+    "networks": "resnet56",
+}
+
+
+def names(tmp_path, **changes):
+    return {"scale": "smoke", "device": "cpu", "records": str(tmp_path), "missing": "run"} | TINY | changes
+
+
+def test_names_are_found_in_plain_cells_and_none_in_magics():
+    assert notebook.assigned("a: int = 1\nb, c = 2, 3\nd = e = 4\nf(x)") == ["a", "d", "e"]
+    assert notebook.assigned("%matplotlib inline") == []
+
+
+def test_an_injected_name_that_the_notebook_lacks_is_an_error_that_lists_the_valid_ones():
+    assert notebook.declared(["", "import x", PARAMETERS, "# Parameters\nepochs = 3\n"])[-1] == "epochs"
+    with pytest.raises(UserError, match="'epocs': expected one of device, epochs, missing, records, scale"):
+        notebook.declared([PARAMETERS, "# Parameters\nepocs = 3\n"])
+    assert notebook.declared(["print(1)"]) is None
+
+
+def test_a_study_trains_what_is_missing_and_says_where_it_ran(tmp_path):
+    study = notebook.open_study("hp_space", names(tmp_path))
+    assert study.complete and len(study.frame) == 6
+    assert study.provenance().startswith("scale smoke: 6 of 6 runs; data digits from scikit-learn; on ")
+    cuts = study.cuts().set_index("value")
+    assert (cuts.loc["epochs", "paper"], cuts.loc["epochs", "here"]) == ("180", "1")
+    assert study.claims("HS-01", "HS-14")["verdict"].loc["HS-14"] == "not run"
+
+
+def test_missing_runs_can_be_skipped_or_refused(tmp_path):
+    skipped = notebook.open_study("hp_space", names(tmp_path, missing="skip"))
+    assert not skipped.found and skipped.frame.empty and skipped.provenance().endswith("none of 6 runs has been made")
+    with pytest.raises(UserError, match="6 of 6 runs are missing.*pruneproxy run hp_space --scale smoke"):
+        notebook.open_study("hp_space", names(tmp_path, missing="error"))
+    with pytest.raises(UserError, match="expected one of run, error, skip"):
+        notebook.open_study("hp_space", names(tmp_path, missing="maybe"))
+
+
+def test_only_declared_parameters_override_the_protocol(tmp_path):
+    cells = [PARAMETERS, "epochs = 7"]
+    given = names(tmp_path, missing="skip", epochs=5, In=cells)
+    study = notebook.open_study("hp_space", given)
+    assert study.cases[0].epochs == 5 and study.cases[0].train_images == 300
+
+
+def test_a_figure_is_signed_with_its_provenance(tmp_path):
+    study = notebook.open_study("hp_space", names(tmp_path, missing="skip"))
+    axes = plt.subplots(1, 2)[1]
+    study.sign(axes)
+    assert axes[0].figure.get_supxlabel() == study.provenance()
+    plt.close("all")
