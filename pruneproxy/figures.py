@@ -181,7 +181,7 @@ def alt_text(frame: pd.DataFrame, *, value: str = "top1") -> str:
         f"{network} {variant}: {describe(rows, value=value)}"
         for (network, variant), rows in frame[frame[value].notna()].groupby(["network", "variant"], sort=False)
     ]
-    return ". ".join(parts) + "." if parts else "No records."
+    return ".\n".join(parts) + "." if parts else "No records."
 
 
 def _one(frame, value) -> pd.DataFrame:

@@ -80,20 +80,25 @@ class Study:
         ]
         return pd.DataFrame(rows, columns=["network", "value", "paper", "here"])
 
+    def __str__(self) -> str:
+        return "\n".join(self._facts())
+
     def provenance(self) -> str:
-        """Scale, data, device, seeds and date of what is shown."""
+        """Scale, data, device, seeds and date of what is shown, in one line."""
+        return "; ".join(self._facts())
+
+    def _facts(self) -> list[str]:
         if not self.found:
-            return f"scale {self.scale}: none of {self.asked} runs has been made"
+            return [f"scale {self.scale}: none of {self.asked} runs has been made"]
         days = sorted({record["finished"][:10] for record in self.found})
         seeds = len({record["spec"]["seed"] for record in self.found})
-        facts = [
+        return [
             f"scale {self.scale}: {len(self.found)} of {self.asked} runs",
             f"data {_listed(_data(record) for record in self.found if 'data' in record)}",
             f"on {_listed(record['environment']['device'] for record in self.found)}",
             f"{seeds} seed{'s' * (seeds > 1)}",
             " to ".join(dict.fromkeys((days[0], days[-1]))),
         ]
-        return "; ".join(facts)
 
     def sign(self, drawn) -> None:
         """Writes where its numbers come from under a figure, given as its axes or an array of them."""

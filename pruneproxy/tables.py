@@ -37,6 +37,16 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, *, keys: Sequence[str]) 
     return table[[*keys, *NUMBERS]]
 
 
+def measured(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table that we have a number for."""
+    return table[table["ours"].notna()]
+
+
+def unmeasured(table: pd.DataFrame) -> pd.DataFrame:
+    """The published rows that we have no number for."""
+    return table[table["ours"].isna()]
+
+
 def show(table: pd.DataFrame, *, digits: int = 3) -> pd.DataFrame:
     """The table as text: `not run` where we have no number, `not printed` where the paper has none."""
     keys = [name for name in table if name not in NUMBERS]

@@ -12,8 +12,18 @@ def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
     """One line per claim: its verdict, its effect with the 95 % interval, and the records behind it."""
     known = {verdict.claim: verdict for verdict in verdicts}
     head = ("Claim", "Verdict", "Effect", "Evidence")
-    rows = [_claim_cells(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
-    return _table(head, rows)
+    found = [(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
+    table = _table(head, [_claim_cells(claim, verdict) for claim, verdict in found])
+    return "\n\n".join([table, *_remarks(verdict for _, verdict in found)])
+
+
+def _remarks(verdicts: Iterable[Verdict]) -> list[str]:
+    """What the verdicts on runs say about noise, each remark once with the claims that it belongs to."""
+    belongs: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.records and verdict.note:
+            belongs.setdefault(verdict.note, []).append(verdict.claim)
+    return [f"{', '.join(claims)}: {note}." for note, claims in belongs.items()]
 
 
 def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
@@ -52,7 +62,7 @@ def _effect(verdict: Verdict) -> str:
         parts.append(f"95 % interval {verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}")
     if verdict.p is not None:
         parts.append(f"corrected p {verdict.p:.2g}")
-    return "; ".join(filter(None, [*parts, verdict.note]))
+    return "; ".join(filter(None, parts)) if verdict.records else verdict.note
 
 
 def _ran(verdict: Verdict) -> str:

@@ -102,7 +102,7 @@ PAPER = {
 _SMALL = {
     "dataset": "fashion_mnist",
     "augment": "flip",
-    "train_images": 1000,  # few enough to be fitted perfectly, as the thesis's networks fit theirs: weight decay matters
+    "train_images": 1000,  # few enough to be fitted perfectly, as the thesis's networks fit theirs
     "eval_images": 5000,
     "batch_size": 64,
 }
