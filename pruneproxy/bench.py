@@ -4,7 +4,7 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import nn
@@ -114,13 +114,20 @@ def compare(name: str, precision: str, *, steps: int, device: torch.device) -> t
     return usual, images_per_second(our_steps(network(name, device), dataset.to(device), precision), steps, device)
 
 
-def report(*, steps: int, threads: int, device: torch.device, say: Callable[[str], None]) -> None:
+def report(
+    *,
+    steps: int,
+    threads: int,
+    device: torch.device,
+    say: Callable[[str], None],
+    networks: Mapping[str, str] = NETWORKS,
+) -> None:
     """One line per network."""
     torch.set_num_threads(threads)
     facts = environment.describe(str(device))
     say(f"{facts['device']}, {threads} threads, torch {facts['packages']['torch']}, batch {BATCH}, images/s")
     say(f"{'network':14} {'usual loop':>10} {'pruneproxy':>10} {'ratio':>6}  precision")
-    for name, precision in NETWORKS.items():
+    for name, precision in networks.items():
         usual, ours = compare(name, precision, steps=steps, device=device)
         say(f"{name:14} {usual:10.0f} {ours:10.0f} {ours / usual:5.2f}x  {precision}")
 

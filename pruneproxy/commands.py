@@ -1,7 +1,6 @@
 """What the commands of the command line do; they return text and leave the printing to it."""
 
 import re
-import statistics
 import sys
 from dataclasses import asdict
 
@@ -10,6 +9,7 @@ from tqdm import tqdm
 from pruneproxy import claims as claims_of
 from pruneproxy import data, workers
 from pruneproxy.errors import UserError, choose
+from pruneproxy.estimates import seconds_left
 from pruneproxy.locations import records_folder
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES
@@ -51,7 +51,9 @@ def run(options, say) -> int:
     recipe = choose(options.recipe, RECIPES, "recipe")
     specs = recipe.specs(options.scale, **overrides(options.set))
     store = Store(records_folder(options.recipe, options.records))
-    device, budget = _device(options.device), seconds(options.budget)
+    # Dask's workers have devices of their own, and look for them when they run.
+    device = options.device if options.dask else _device(options.device)
+    budget = seconds(options.budget)
     if options.workers < 1:
         raise UserError(f"expected --workers of at least 1, got {options.workers}")
     todo = len(workers.plan(specs, store))
@@ -112,25 +114,7 @@ def status(options) -> list[str]:
 def _status_line(name, scale, specs, store) -> str:
     missing = [spec for spec in specs if spec.id not in store]
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
-    return text + (f"   about {duration(estimate(missing, specs, store))} of one worker" if missing else "")
-
-
-def estimate(missing, specs, store) -> float | None:
-    """Seconds that `missing` will take, from the median of measured runs of the same kind."""
-    measured: dict[tuple, list[float]] = {}
-    for spec in specs:
-        if spec.id in store:
-            measured.setdefault(_effort(spec), []).append(store.get(spec.id)["cost"]["seconds"])
-    if not measured:
-        return None
-    typical = {effort: statistics.median(times) for effort, times in measured.items()}
-    anything = statistics.mean(typical.values())
-    return sum(typical.get(_effort(spec), anything) for spec in missing)
-
-
-def _effort(spec) -> tuple:
-    """What the time of a run depends on."""
-    return spec.data, spec.model, spec.prune, spec.train.epochs, spec.train.batch_size, spec.train.precision
+    return text + (f"   about {duration(seconds_left(missing, specs, store))} of one worker" if missing else "")
 
 
 def pack(options) -> str:

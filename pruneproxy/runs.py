@@ -104,7 +104,7 @@ def _attempt(spec, store, conditions) -> dict:
             "status": "failed",
             "spec": to_dict(spec),
             "error": f"{type(error).__name__}: {error}",
-            "environment": environment.describe(conditions.device),
+            "environment": environment.describe(str(environment.resolve_device(conditions.device))),
             "finished": now(),
         }
 

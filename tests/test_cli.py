@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def test_status_counts_and_estimates(tmp_path, capsys):
     assert main(["status", "hp_space", "--scale", "smoke", "--records", str(tmp_path), *FAST]) == 0
     line = capsys.readouterr().out
     assert "missing" in line and "of one worker" in line and "unknown" not in line
+    main(["status", "hp_space", "--scale", "paper", "--records", str(tmp_path)])
+    assert re.search(r"828 missing   about \d+.\d h of one worker", capsys.readouterr().out)
     assert main(["status", "--records", str(tmp_path / "none")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(hp_space.SCALES)
 
@@ -148,6 +151,22 @@ def test_times_are_written_for_people():
     ]
     with pytest.raises(UserError):
         seconds("1 day")
+
+
+def test_runs_go_through_the_workers_of_a_dask_scheduler(tmp_path, capsys):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, processes=False, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        words = ["run", "hp_space", "--scale", "smoke", "--records", str(tmp_path), "--dask", cluster.scheduler_address]
+        assert main([*words, *SMALL]) == 0
+    assert "6 runs done" in capsys.readouterr().err and len(Store(tmp_path)) == 6
+
+
+def test_a_dask_scheduler_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    words = ["run", "hp_space", "--scale", "smoke", "--records", str(tmp_path), "--dask", "tcp://127.0.0.1:1", *SMALL]
+    assert main(words) == 2
+    assert "expected a Dask scheduler at tcp://127.0.0.1:1" in capsys.readouterr().err
 
 
 def numbers(store):

@@ -7,7 +7,7 @@ import pytest
 
 from pruneproxy.errors import UserError
 from pruneproxy.recipes import hp_space
-from pruneproxy.recipes.hp_space import figures, networks
+from pruneproxy.recipes.hp_space import figures, networks, noise
 from pruneproxy.runs import RunSpec
 
 
@@ -191,6 +191,16 @@ def test_ellipses_are_drawn_together_in_the_colours_of_their_methods():
     sparse = figures.ellipses_together(bowl(points=2), network="resnet56")
     assert "no region holds five settings" in sparse.texts[0].get_text()
     plt.close("all")
+
+
+def test_a_region_at_the_edge_of_the_grid_is_reported():
+    frame = bowl()
+    means = frame[frame["variant"] == "unpruned"]
+    assert noise.borders(means) == ["low lr", "high lr", "low weight_decay", "high weight_decay"]
+    middle = means.assign(
+        top1=90 - 9 * ((np.log10(means["lr"]) + 1.5) ** 2 + (np.log10(means["weight_decay"]) + 1.5) ** 2)
+    )
+    assert noise.borders(middle) == []
 
 
 def test_absolute_and_relative_risk_stand_side_by_side():

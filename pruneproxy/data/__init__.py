@@ -2,7 +2,7 @@
 
 from pruneproxy.data.augment import AUGMENTATIONS, Policy
 from pruneproxy.data.catalogue import CATALOGUE, Entry
-from pruneproxy.data.config import NORMALISATIONS, DataConfig, Dataset, Split
+from pruneproxy.data.config import NORMALISATIONS, DataConfig, Dataset, Split, input_shape
 from pruneproxy.data.download import get
 from pruneproxy.data.importing import import_set
 from pruneproxy.data.listing import check, list_sets
@@ -23,6 +23,7 @@ __all__ = [
     "data_root",
     "get",
     "import_set",
+    "input_shape",
     "list_sets",
     "load",
     "prepare",

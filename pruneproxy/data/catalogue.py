@@ -22,8 +22,9 @@ class Entry:
     """A data set of the catalogue.
 
     `form` is the key of the reader of its published files; no `files` means that it is built in or can only be
-    imported. `test_share` is the share taken as test split where no official one exists. `original` has the
-    sha256 of the arrays as stored here, where the originals' are known.
+    imported. `train_examples` counts the training data without the test split. `test_share` is the share taken
+    as test split where no official one exists. `original` has the sha256 of the arrays as stored here, where the
+    originals' are known.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Entry:
     form: str
     shape: tuple[int, ...]
     classes: int
+    train_examples: int
     licence: str
     files: tuple[Remote, ...] = ()
     names: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ CATALOGUE: dict[str, Entry] = {
         form="builtin",
         shape=(1, 8, 8),
         classes=10,
+        train_examples=1_438,
         names=DIGITS,
         licence="CC BY 4.0",
         test_share=0.2,
@@ -70,6 +73,7 @@ CATALOGUE: dict[str, Entry] = {
         form="idx",
         shape=(1, 28, 28),
         classes=10,
+        train_examples=60_000,
         names=DIGITS,
         licence="CC BY-SA 3.0",
         original={
@@ -94,6 +98,7 @@ CATALOGUE: dict[str, Entry] = {
         form="idx",
         shape=(1, 28, 28),
         classes=10,
+        train_examples=60_000,
         names=(
             "T-shirt/top",
             "Trouser",
@@ -129,6 +134,7 @@ CATALOGUE: dict[str, Entry] = {
         form="cifar",
         shape=(3, 32, 32),
         classes=10,
+        train_examples=50_000,
         names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         licence="none stated; research use with citation",
         files=(Remote((TORONTO + "cifar-10-python.tar.gz",), "md5:c58f30108f718f92721af3b95e74349a"),),
@@ -139,6 +145,7 @@ CATALOGUE: dict[str, Entry] = {
         form="cifar",
         shape=(3, 32, 32),
         classes=100,
+        train_examples=50_000,
         licence="none stated; research use with citation",
         files=(Remote((TORONTO + "cifar-100-python.tar.gz",), "md5:eb9058c3a382ffc7106e4002c42a8d85"),),
     ),
@@ -148,6 +155,7 @@ CATALOGUE: dict[str, Entry] = {
         form="mat",
         shape=(3, 32, 32),
         classes=10,
+        train_examples=73_257,
         names=DIGITS,
         licence="non-commercial use only",
         files=(
@@ -161,6 +169,7 @@ CATALOGUE: dict[str, Entry] = {
         form="tiny",
         shape=(3, 64, 64),
         classes=200,
+        train_examples=100_000,
         licence="ImageNet's terms: non-commercial research",
         files=(
             Remote(
@@ -175,6 +184,7 @@ CATALOGUE: dict[str, Entry] = {
         form="places",
         shape=(3, 128, 128),
         classes=100,
+        train_examples=100_000,
         licence="research and education only",
         files=(
             Remote(("http://miniplaces.csail.mit.edu/data/data.tar.gz",), "md5:265825ec94f79390e4f1e38045a69059"),
@@ -188,6 +198,7 @@ CATALOGUE: dict[str, Entry] = {
         form="folder",
         shape=(3, 256, 256),
         classes=1000,
+        train_examples=1_281_167,
         licence="ImageNet's terms: non-commercial research",
     ),
     "elec2": Entry(
@@ -196,6 +207,7 @@ CATALOGUE: dict[str, Entry] = {
         form="elec2",
         shape=(6,),
         classes=2,
+        train_examples=31_718,
         names=("DOWN", "UP"),
         licence="none stated; public research data",
         test_share=0.3,
@@ -212,6 +224,7 @@ CATALOGUE: dict[str, Entry] = {
         form="higgs",
         shape=(28,),
         classes=2,
+        train_examples=10_500_000,
         names=("background", "signal"),
         licence="CC BY 4.0",
         test_rows=500_000,

@@ -50,6 +50,15 @@ class DataConfig:
             raise UserError(f"{chosen} needs colour images, and those of {self.name} are not: choose another")
 
 
+def input_shape(config: DataConfig) -> tuple[int, ...]:
+    """The shape of one input as a network sees it, (C, H, W) or (F,), known before any data are."""
+    entry = CATALOGUE[config.name]
+    if entry.kind == "tabular":
+        return entry.shape
+    side = window_side(config.size or entry.shape[-1], AUGMENTATIONS[config.augment].window)
+    return (entry.shape[0], side, side)
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Inputs (uint8 N x C x H x W images or float32 N x F features) and int64 labels.

@@ -25,9 +25,25 @@ def regions(frame: pd.DataFrame, *, value: str = "top1") -> pd.DataFrame:
                 "runs per setting": int(means["runs"].min()),
                 "seed deviation": seed_deviation(good, value=value),
                 "rank agreement of seeds": repeatability(runs, value=value),
+                "1.0-ROI touches": ", ".join(borders(means, value=value)) or "-",
             }
         )
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["network", "variant"])
+
+
+def borders(means: pd.DataFrame, *, x: float = 1.0, value: str = "top1") -> list[str]:
+    """The borders of the grid that the x-ROI of one averaged landscape reaches: the region may go on behind them.
+
+    The thesis extended its grids until most of the region lay inside (Sec. 3.3).
+    """
+    region = roi(means, x, value=value)
+    ends = {"low": "min", "high": "max"}
+    return [
+        f"{end} {name}"
+        for name in SETTING
+        for end, reach in ends.items()
+        if means[name].nunique() > 1 and getattr(region[name], reach)() == getattr(means[name], reach)()
+    ]
 
 
 def describe(frame: pd.DataFrame, by: str) -> str:

@@ -19,15 +19,10 @@ def protocol_table() -> pd.DataFrame:
 
 def shell(case: Case) -> models.Network:
     """The unpruned network of a case, without weights."""
-    entry = data.CATALOGUE[case.dataset]
     config = data.DataConfig(name=case.dataset, size=case.size, augment=case.augment)
-    side = round((case.size or entry.shape[1]) * data.AUGMENTATIONS[config.augment].window)
+    model = models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut)
     with torch.device("meta"):
-        return models.build(
-            models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut),
-            shape=(entry.shape[0], side, side),
-            classes=entry.classes,
-        )
+        return models.build(model, shape=data.input_shape(config), classes=data.CATALOGUE[case.dataset].classes)
 
 
 def paper_networks() -> pd.DataFrame:

@@ -1,0 +1,23 @@
+import torch
+
+from pruneproxy import bench, models
+
+
+def test_both_loops_train_the_same_network_on_the_same_images():
+    said = []
+    threads = torch.get_num_threads()
+    bench.report(steps=1, threads=1, device=torch.device("cpu"), say=said.append, networks={"mlp": "float32"})
+    torch.set_num_threads(threads)
+    assert len(said) == 3 and said[-1].startswith("mlp")
+    usual, ours = (float(word) for word in said[-1].split()[1:3])
+    assert usual > 0 and ours > 0
+
+
+def test_the_networks_of_the_benchmark_exist_and_change_when_they_are_trained():
+    assert set(bench.NETWORKS) <= set(models.MODELS)
+    cpu, dataset = torch.device("cpu"), bench.pictures(2 * bench.BATCH)
+    for steps in (bench.plain_steps, lambda net, data, _: bench.our_steps(net, data, "bfloat16")):
+        network = bench.network("mlp", cpu)
+        before = network.fc.weight.clone()
+        assert len(list(steps(network, dataset, cpu))) == 2
+        assert not torch.equal(network.fc.weight, before)
