@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import time
 import uuid
@@ -151,6 +152,7 @@ class Store:
                 if path != target:
                     path.unlink()
             self._read = {target: target.stat().st_size}
+            shutil.rmtree(self.folder / "locks", ignore_errors=True)
         return len(self._lines)
 
     def tensors(self, name: str) -> dict[str, torch.Tensor] | None:
