@@ -40,7 +40,7 @@ test: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) --dist loadscope $(ARGS)
 
 bench: $(STAMP)
-	$(RUN) -m pruneproxy.bench
+	env -u OMP_NUM_THREADS $(RUN) -m pruneproxy.bench
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .

@@ -86,6 +86,8 @@ class Effect:
         draws = self.draws[np.isfinite(self.draws)]
         if not self.samples.size or not draws.size or not np.isfinite(self.value):
             return None
+        if np.ptp(draws) == 0:  # a region of one setting, or a single run: nothing varied, so nothing is known
+            return None
         return tuple(float(edge) for edge in np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
 
 

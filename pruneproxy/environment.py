@@ -14,7 +14,7 @@ from pruneproxy.errors import UserError
 
 THREADS = 1  # a CPU result is bit-identical only at one thread count, and one a worker is fastest with many workers
 _PACKAGES = ("pruneproxy", "torch", "torchvision", "numpy", "scipy", "scikit-learn")
-_MALLOC_SETTINGS = {-1: 1 << 34, -3: 1 << 30}  # glibc's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+_MALLOC_SETTINGS = {-1: 2**31 - 1, -3: 2**30}  # glibc's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
 
 def resolve_device(name: str) -> torch.device:
@@ -25,6 +25,8 @@ def resolve_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UserError(f"unknown device {name!r}: expected auto, cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"unknown device {name!r}: expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
             f"expected the CUDA device {name}, got a machine with {torch.cuda.device_count()}: use --device cpu"
@@ -46,7 +48,7 @@ def keep_pages():
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
         for setting, value in _MALLOC_SETTINGS.items():
-            mallopt(setting, min(value, 2**31 - 1))
+            mallopt(setting, value)
 
 
 @functools.cache

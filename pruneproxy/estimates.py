@@ -15,7 +15,7 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
     A run of a kind that has been measured takes the median of its kind; any other one is scaled from all `records`
     by its training multiplications, which ignores that larger networks use a processor better.
     """
-    measured = {record["id"]: record["cost"] for record in records if record["status"] == "ok"}
+    measured = {record["id"]: record["cost"] for record in records if record["status"] == "ok" and "cost" in record}
     if not measured:
         return None
     times: dict[tuple, list[float]] = {}

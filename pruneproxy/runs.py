@@ -161,8 +161,13 @@ def trained_weights(
     name = f"{spec.id}-weights"
     try:
         with store.run_lock(spec.id, wait=wait):
-            if store.tensors(name) is None:
+            if not store.has_tensors(name):
                 training, record = _run(spec, store, replace(conditions, on_epoch=None))
+                if training.status != "ok":
+                    raise UserError(
+                        f"expected the run whose weights are scored to succeed, but it {training.status} (lr "
+                        f"{spec.train.lr:g}, weight_decay {spec.train.weight_decay:g}): choose another prior"
+                    )
                 store.save_tensors(name, training.model.state_dict())
                 store.append(record)
                 store.save_checkpoint(spec.id, None)

@@ -20,11 +20,20 @@ def canonical(spec) -> dict:
     """The fields that differ from their defaults: adding a field with a default changes no existing id."""
     said = {}
     for field in dataclasses.fields(spec):
-        value = getattr(spec, field.name)
+        value = _as_declared(field.type, getattr(spec, field.name))
         if value == _default(field):
             continue
         said[field.name] = canonical(value) if dataclasses.is_dataclass(value) else value
     return said
+
+
+def _as_declared(hint, value):
+    """Whole numbers in fields of fractions as fractions: equal specs have equal ids."""
+    if float in (hint, *typing.get_args(hint)):
+        if isinstance(value, tuple):
+            return tuple(float(item) for item in value)
+        return float(value) if type(value) is int else value
+    return value
 
 
 def _default(field):

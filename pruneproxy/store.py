@@ -3,16 +3,15 @@
 A kill loses no finished run, any number of processes may write, git can merge the folder, and there is no server.
 """
 
+import contextlib
 import errno
 import json
 import os
-import re
 import shutil
 import socket
 import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -21,8 +20,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pruneproxy.errors import UserError
-
-_HEAD = re.compile(rb'\{"id": "([0-9a-f]+)", "status": "(\w+)", .*\}\s*\Z', re.DOTALL)
 
 
 class Busy(Exception):
@@ -38,7 +35,7 @@ class Store:
             raise UserError(f"expected a folder of records, got the file {self.folder}: name a folder")
         self._lines: dict[str, bytes] = {}
         self._failed: set[str] = set()
-        self._read: dict[Path, int] = {}
+        self._read: dict[Path, tuple[int, int]] = {}  # file identity and bytes read of each part
         self._part = self.folder / f"part-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
         self.refresh()
 
@@ -63,31 +60,36 @@ class Store:
     def refresh(self):
         """Reads what other writers have added since the last look."""
         for path in sorted(self.folder.glob("*.jsonl")):
-            if path.stat().st_size != self._read.get(path, 0):
+            with contextlib.suppress(FileNotFoundError):  # another process has just packed it into another file
                 self._read_part(path)
 
     def _read_part(self, path: Path):
-        start = self._read.get(path, 0)
-        if path.stat().st_size < start:  # packed and started again by another process
+        facts = path.stat()
+        file_id, start = self._read.get(path, (facts.st_ino, 0))
+        if file_id != facts.st_ino or facts.st_size < start:  # another file has taken its place
             start = 0
+        if facts.st_size == start:
+            return
         with path.open("rb") as file:
             file.seek(start)
             text = file.read()
-        whole = text.rfind(b"\n") + 1  # what follows is torn: its writer was killed, or is still writing
+        whole = text.rfind(b"\n") + 1
         for number, line in enumerate(text[:whole].splitlines(keepends=True), 1):
             self._index(line, f"{path} (line {number} after byte {start})")
-        self._read[path] = start + whole
+        if _header(text[whole:]):  # a whole record whose newline an editor has stripped, or that is being written
+            self._index(text[whole:] + b"\n", str(path))
+        self._read[path] = (facts.st_ino, start + whole)  # the rest is torn, or is read again when it has grown
 
     def _index(self, line: bytes, place: str):
         if not line.strip():
             return
-        head = _HEAD.match(line)
-        if head is None or not _is_json(line):
+        header = _header(line)
+        if header is None:
             raise UserError(
                 f"expected one JSON record per line, got {line[:40]!r} in {place}: remove that line; "
                 "every other record is untouched"
             )
-        identity, status = head[1].decode(), head[2].decode()
+        identity, status = header
         if identity in self:
             return
         self._lines[identity] = line
@@ -118,28 +120,42 @@ class Store:
                 os.truncate(self._part, size)
             raise _unwritable(self.folder, error) from error
 
-    def _writable(self):
+    def _writable(self, below: str = ""):
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / below).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
 
-    def _lock(self) -> FileLock:
-        return FileLock(self.folder / ".lock")
+    @contextlib.contextmanager
+    def _lock(self):
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
-    @contextmanager
+    @contextlib.contextmanager
     def run_lock(self, identity: str, *, wait: bool = True):
         """Held while a process works on a run, so that no second one repeats it; a kill releases it.
 
         Without `wait`, a lock that another process holds raises Busy.
         """
-        self._writable()
-        (self.folder / "locks").mkdir(exist_ok=True)
+        self._writable("locks")
+        lock = FileLock(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0)
         try:
-            with FileLock(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0):
-                yield
+            lock.acquire()
         except Timeout as error:
             raise Busy(identity) from error
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def pack(self) -> int:
         """Merges all parts into one file, ordered by id, and returns the number of records; run it alone."""
@@ -151,9 +167,13 @@ class Store:
             for path in parts:
                 if path != target:
                     path.unlink()
-            self._read = {target: target.stat().st_size}
+            self._read = {}
             shutil.rmtree(self.folder / "locks", ignore_errors=True)
         return len(self._lines)
+
+    def has_tensors(self, name: str) -> bool:
+        """Whether arrays are saved under `name`."""
+        return (self.folder / "arrays" / f"{name}.safetensors").exists()
 
     def tensors(self, name: str) -> dict[str, torch.Tensor] | None:
         """The arrays saved under `name`, or None."""
@@ -193,12 +213,13 @@ class Store:
             raise _unwritable(self.folder, error) from error
 
 
-def _is_json(line: bytes) -> bool:
+def _header(line: bytes) -> tuple[str, str] | None:
+    """Id and status of a line that holds a whole record, else None."""
     try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
+        record = json.loads(line)
+        return str(record["id"]), str(record["status"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _replace(temporary: Path, target: Path, content: bytes):

@@ -44,7 +44,7 @@ def plan(specs: Iterable[runs.RunSpec], store: Store) -> _Plan:
     missing = {spec.id: spec for spec in specs if spec.id not in store}
     for spec in missing.values():
         needed = spec.scoring_run
-        if needed is not None and store.tensors(f"{needed.id}-weights") is None:
+        if needed is not None and not store.has_tensors(f"{needed.id}-weights"):
             result.scoring[needed.id] = needed
     result.rest = {key: spec for key, spec in missing.items() if key not in result.scoring}
     return result
@@ -76,7 +76,7 @@ def run_all(
         if on_record is not None:
             on_record(identity, len(made), len(todo))
 
-    for wave, task in ((todo.scoring, runs.trained_weights), (todo.rest, runs.ensure)):
+    for wave, task in ((todo.scoring, _score), (todo.rest, runs.ensure)):
         if not wave:
             continue
         if executor is None and workers <= 1:
@@ -88,6 +88,16 @@ def run_all(
             _parallel(wave, task, store_folder, conditions, workers, executor, record_made)
     store.refresh()
     return Outcome(made=tuple(made), missing=tuple(dict.fromkeys(s.id for s in specs if s.id not in store)))
+
+
+def _score(spec, store, conditions, *, wait):
+    """Trains a network for its weights; what goes wrong is recorded by the runs that need them, which try again."""
+    try:
+        return runs.trained_weights(spec, store, conditions, wait=wait)
+    except (UserError, runs.BudgetSpent):
+        raise
+    except Exception:
+        return {}
 
 
 def _serial(wave, task, store, conditions, record_made):
@@ -165,12 +175,14 @@ def _pool(workers: int, device: str) -> ProcessPoolExecutor:
     slots = context.Queue()
     for slot in range(workers):
         slots.put(slot)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(slots, os.getpid()))
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start_worker, initargs=(slots, os.getpid(), device)
+    )
 
 
-def _start_worker(slots, parent: int):
+def _start_worker(slots, parent: int, device: str):
     """Gives this worker its GPU, and makes it end with its parent: an orphan would train on, unseen."""
-    if "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
+    if device == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

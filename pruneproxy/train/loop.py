@@ -94,6 +94,8 @@ class Training:
         self.done += 1
         if self.status == "ok" and (self.done % self.config.evaluate_every == 0 or self.finished):
             measured = self.evaluate()
+            if not math.isfinite(measured["loss"]):
+                self.status, measured = "diverged", {}
             row |= {f"eval_{name}": value for name, value in measured.items()}
         row["seconds"] = time.perf_counter() - started
         for name in (*self.history, *row):

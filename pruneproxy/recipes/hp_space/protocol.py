@@ -14,6 +14,7 @@ SCORED = {
     "trained": "on the dense network trained with the prior settings (pipeline c of Fig. 1.1)",
     "init": "on the dense network as initialised",
 }
+LARGEST_EXPONENT = 12
 METHODS = {"uniform": "the same share of every block", "global": "one ranking over the network (non-uniform)"}
 
 
@@ -61,6 +62,12 @@ class Case:
             ends = getattr(self, name)
             if len(ends) != 2 or ends[0] > ends[1]:
                 raise UserError(f"{name} must be the two ends of a grid, low,high, got {ends!r}")
+        for name in ("prior_lr_log10", "prior_weight_decay_log10", "lr_log10", "weight_decay_log10"):
+            if np.abs(getattr(self, name)).max() > LARGEST_EXPONENT:
+                raise UserError(
+                    f"{name} must be decimal exponents between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}, "
+                    f"got {getattr(self, name)!r}"
+                )
         for name in ("lr_points", "weight_decay_points", "seeds"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
