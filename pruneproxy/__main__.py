@@ -9,7 +9,10 @@ from pruneproxy.errors import UserError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command and returns its exit code: 0 done, 2 bad input, 3 stopped with work left, 130 interrupted."""
+    """Runs one command and returns its exit code.
+
+    0 done, 1 some runs failed, 2 bad input, 3 stopped with work left, 130 interrupted.
+    """
     try:
         options = _parser().parse_args(arguments)
         return options.command(options) or 0
@@ -109,7 +112,7 @@ def _pack(options):
 def _add_claims(commands):
     parser = _command(commands, "claims", _claims, "every published claim with its verdict, effect and interval")
     parser.add_argument("recipe", nargs="?", metavar="RECIPE")
-    parser.add_argument("--scale", help="the scale to judge (default: the largest with records)")
+    parser.add_argument("--scale", help="the scale to judge (default: the largest that is complete)")
     parser.add_argument("--json", action="store_true", help="as JSON")
     _records_option(parser)
 

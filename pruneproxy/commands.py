@@ -39,7 +39,7 @@ def seconds(text: str | None) -> float | None:
 def duration(value: float | None) -> str:
     """A time in words, to two digits."""
     if value is None:
-        return "unknown (no record to go by)"
+        return "an unknown time (no record to go by)"
     for name, size in (("h", 3600), ("min", 60)):
         if value >= size:
             return f"{value / size:.1f} {name}"
@@ -113,7 +113,9 @@ def status(options) -> list[str]:
 
 def _status_line(name, scale, specs, store) -> str:
     missing = [spec for spec in specs if spec.id not in store]
+    failed = sum(store.get(spec.id) is not None for spec in missing)
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
+    text += f" ({failed} failed)" if failed else ""
     return text + (f"   about {duration(seconds_left(missing, specs, store))} of one worker" if missing else "")
 
 
@@ -137,13 +139,25 @@ def claims(options) -> list[dict]:
 
 
 def verdicts(name: str, *, scale: str | None = None, records: str | None = None) -> list:
-    """The verdicts of a recipe on its own records, at the largest scale that has any unless one is named."""
+    """The verdicts of a recipe on its own records, at the largest complete scale unless one is named."""
+    recipe, frame, scale = _shown(name, scale, records)
+    return recipe.evaluate(frame, scale=scale)
+
+
+def by_network(name: str, *, scale: str | None = None, records: str | None = None) -> dict[str, dict[str, str]]:
+    """The same for each network alone: claim -> network -> status."""
+    recipe, frame, scale = _shown(name, scale, records)
+    return recipe.by_network(frame, scale=scale)
+
+
+def _shown(name: str, scale: str | None, records: str | None):
+    """A recipe, the table of its records at a scale, and that scale."""
     recipe = choose(name, RECIPES, "recipe")
     store = Store(records_folder(name, records))
     scale = scale or largest_scale(recipe, store)
     cases = recipe.cases(scale)
     found = store.select(spec.id for case in cases for spec in recipe.grid(case))
-    return recipe.evaluate(recipe.frame(found, cases), scale=scale)
+    return recipe, recipe.frame(found, cases), scale
 
 
 def largest_scale(recipe, store: Store) -> str:
@@ -153,14 +167,20 @@ def largest_scale(recipe, store: Store) -> str:
 
 
 def claims_table(rows: list[dict]) -> str:
-    """The verdicts as lines of text."""
-    lines = [
-        line
-        for row in rows
-        for line in (f"{row['claim']:6} {row['status']:13} {row['text']}", f"{'':20} {row['effect'] or row['note']}")
-    ]
+    """The verdicts as lines of text: the claim, what was found, and what the verdict rests on."""
+    lines = [line for row in rows for line in _claim_lines(row)]
     counts = {name: sum(row["status"] == name for row in rows) for name in claims_of.STATUSES}
     return "\n".join([*lines, ", ".join(f"{count} {name}" for name, count in counts.items())])
+
+
+def _claim_lines(row: dict) -> list[str]:
+    indent = " " * 6
+    first = [f"{row['claim']:6}{row['status']}: {row['text']}"]
+    if not row["records"]:
+        return [*first, f"{indent}{row['note']}"]
+    interval = f", 95 % interval {row['interval'][0]:.3g} to {row['interval'][1]:.3g}" if row["interval"] else ""
+    base = f"scale {row['scale']}, {row['seeds']} seed{'s' * (row['seeds'] != 1)}, {len(row['records'])} records"
+    return [*first, f"{indent}{row['effect']}{interval}; corrected p {row['p']:.2g}; {base}"]
 
 
 def models_table() -> str:

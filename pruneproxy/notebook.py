@@ -113,6 +113,7 @@ class Study:
                 "claim": name,
                 "text": self.recipe.CLAIMS[name].text,
                 "verdict": found[name].status,
+                "by network": ", ".join(f"{key} {status}" for key, status in self._by_network[name].items()),
                 "effect": found[name].effect or found[name].note,
                 "interval": _interval(found[name].interval),
                 "p": found[name].p,
@@ -120,6 +121,10 @@ class Study:
             for name in ids
         ]
         return pd.DataFrame(rows).set_index("claim")
+
+    @cached_property
+    def _by_network(self) -> dict[str, dict[str, str]]:
+        return self.recipe.by_network(self.frame, scale=self.scale)
 
     @cached_property
     def _verdicts(self) -> list:
@@ -180,7 +185,10 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
         )
     from pruneproxy.environment import resolve_device
 
-    workers.run_all(specs, store, device=str(resolve_device(names.get("device", "cpu"))))
+    outcome = workers.run_all(specs, store, device=str(resolve_device(names.get("device", "cpu"))))
+    failed = [record for record in map(store.get, outcome.missing) if record is not None]
+    if failed:
+        raise UserError(f"{len(failed)} of {len(specs)} runs failed, the first with {failed[0]['error']}")
 
 
 def _listed(texts) -> str:

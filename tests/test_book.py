@@ -50,8 +50,15 @@ LOCAL = ("file:", "data:", "blob:")
 # What is written from records.
 
 
+def test_each_network_alone_stands_beside_the_verdict_on_all():
+    alone = {CLAIM.id: {"resnet56": "confirmed", "mobilenet_v2": "inconclusive"}}
+    table = pages.claims_table([CLAIM], [VERDICT], alone)
+    assert "(resnet56 alone: confirmed; mobilenet_v2 alone: inconclusive)" in table
+    assert "| confirmed | inconclusive |" in pages.claims_summary([CLAIM], [VERDICT], alone)
+
+
 def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
-    table = pages.claims_table([CLAIM], [VERDICT])
+    table = pages.claims_table([CLAIM], [VERDICT], {})
     head, rule, row = table.splitlines()
     assert head.count("|") == rule.count("|") == 5
     assert "**confirmed**" in row and "95 % interval 1.5 to 2.5" in row and "corrected p 0.01" in row
@@ -59,12 +66,14 @@ def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
 
 
 def test_a_claim_without_a_verdict_is_not_run():
-    assert "**not run**" in pages.claims_table([CLAIM], [])
-    assert pages.claims_summary([CLAIM], []).startswith("1 claims: 0 confirmed, 0 refuted, 0 inconclusive, 1 not run.")
+    assert "**not run**" in pages.claims_table([CLAIM], [], {})
+    assert pages.claims_summary([CLAIM], [], {}).startswith(
+        "1 claims: 0 confirmed, 0 refuted, 0 inconclusive, 1 not run."
+    )
 
 
 def test_the_summary_counts_the_verdicts_and_names_the_scale():
-    assert pages.claims_summary([CLAIM], [VERDICT]).startswith(
+    assert pages.claims_summary([CLAIM], [VERDICT], {}).startswith(
         "1 claims: 1 confirmed, 0 refuted, 0 inconclusive, 0 not run (scale `lab`)."
     )
 
@@ -95,7 +104,7 @@ def test_a_page_without_markers_is_an_error():
 def test_the_readme_shows_the_verdicts_of_the_committed_records():
     found = evidence.read(ROOT / evidence.RECORDS)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts)), (
+    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts, found.by_network)), (
         "run `python -m pruneproxy.book --readme`"
     )
 

@@ -147,7 +147,7 @@ def test_times_are_written_for_people():
         "5 s",
         "1.5 min",
         "2.0 h",
-        "unknown (no record to go by)",
+        "an unknown time (no record to go by)",
     ]
     with pytest.raises(UserError):
         seconds("1 day")
@@ -190,7 +190,10 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_pat
         process = subprocess.Popen(
             command(*words, "--records", tmp_path / "cut"), stderr=subprocess.DEVNULL, start_new_session=True
         )
-        time.sleep(chance.uniform(3, 8))
+        before, deadline = len(lines(tmp_path / "cut")), time.time() + 60
+        while len(lines(tmp_path / "cut")) <= before and process.poll() is None and time.time() < deadline:
+            time.sleep(0.1)
+        time.sleep(chance.uniform(0, 1))
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert run(*words, "--records", tmp_path / "cut").returncode == 0

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -49,6 +50,7 @@ def run(job: Job) -> float:
             f"{job.source.name} stopped in cell {error.cell_index}: {error.ename}: {error.evalue}; see {job.output}"
         ) from None
     hide_injected_parameters(job.output)
+    show_scale(job.output, job.parameters.get("scale"))
     return time.perf_counter() - start
 
 
@@ -70,4 +72,13 @@ def hide_injected_parameters(notebook: Path) -> None:
         tags = cell.metadata.get("tags", [])
         if INJECTED in tags and "remove-cell" not in tags:
             cell.metadata["tags"] = [*tags, "remove-cell"]
+    nbformat.write(content, notebook)
+
+
+def show_scale(notebook: Path, scale: str | None) -> None:
+    """Writes the scale that a page was run at into its visible cell of parameters."""
+    content = nbformat.read(notebook, as_version=4)
+    for cell in content.cells:
+        if scale and "parameters" in cell.metadata.get("tags", []):
+            cell.source = re.sub(r'^(scale.*= )"\w+"', rf'\1"{scale}"', cell.source, flags=re.MULTILINE)
     nbformat.write(content, notebook)

@@ -1,19 +1,21 @@
 """The parts of pages and of the README that are written from records and from the package itself, as Markdown."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pruneproxy.book.layers import LAYERS, layer, modules
 from pruneproxy.claims import STATUSES, Claim, Verdict
 from pruneproxy.ledger import Row
 
 
-def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
+def claims_table(
+    claims: Iterable[Claim], verdicts: Iterable[Verdict], by_network: Mapping[str, Mapping[str, str]]
+) -> str:
     """One line per claim: its verdict, its effect with the 95 % interval, and the records behind it."""
     known = {verdict.claim: verdict for verdict in verdicts}
     head = ("Claim", "Verdict", "Effect", "Evidence")
     found = [(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
-    table = _table(head, [_claim_cells(claim, verdict) for claim, verdict in found])
+    table = _table(head, [_claim_cells(claim, verdict, by_network.get(claim.id, {})) for claim, verdict in found])
     return "\n\n".join([table, *_remarks(verdict for _, verdict in found)])
 
 
@@ -26,15 +28,22 @@ def _remarks(verdicts: Iterable[Verdict]) -> list[str]:
     return [f"{', '.join(claims)}: {note}." for note, claims in belongs.items()]
 
 
-def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
-    """How many claims have which verdict, and every claim's verdict in a short table."""
+def claims_summary(
+    claims: Sequence[Claim], verdicts: Iterable[Verdict], by_network: Mapping[str, Mapping[str, str]]
+) -> str:
+    """How many claims have which verdict, and every claim's verdict, for each network alone too, in a short table."""
     known = {verdict.claim: verdict for verdict in verdicts}
     found = [known.get(claim.id, _not_run(claim)) for claim in claims]
     count = Counter(verdict.status for verdict in found)
     scales = ", ".join(sorted({f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.records}))
     first = f"{len(claims)} claims: " + ", ".join(f"{count[status]} {status}" for status in STATUSES)
-    rows = [(claim.id, claim.text, verdict.status) for claim, verdict in zip(claims, found, strict=True)]
-    return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(("", "Claim", "Verdict"), rows)
+    networks = list(dict.fromkeys(name for statuses in by_network.values() for name in statuses))
+    rows = [
+        (claim.id, claim.text, verdict.status, *(by_network[claim.id][name] for name in networks))
+        for claim, verdict in zip(claims, found, strict=True)
+    ]
+    head = ("", "Claim", "Verdict", *(f"{name} alone" for name in networks))
+    return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(head, rows)
 
 
 def ledger_table(rows: Iterable[Row]) -> str:
@@ -52,8 +61,16 @@ def api_reference() -> str:
     return "\n\n".join(parts)
 
 
-def _claim_cells(claim: Claim, verdict: Verdict) -> tuple[str, ...]:
-    return (f"{claim.id}: {claim.text} ({claim.where})", f"**{verdict.status}**", _effect(verdict), _ran(verdict))
+def _claim_cells(claim: Claim, verdict: Verdict, alone: Mapping[str, str]) -> tuple[str, ...]:
+    rule = f"*Confirmed if* {claim.quantity}: {claim.confirm}. *Refuted if* {claim.refute}."
+    text = f"{claim.id}: {claim.text} ({claim.where}) {rule}"
+    return (text, _status(verdict, alone), _effect(verdict), _ran(verdict))
+
+
+def _status(verdict: Verdict, alone: Mapping[str, str]) -> str:
+    """The verdict, and where several networks were run, that of each alone."""
+    each = "; ".join(f"{network} alone: {status}" for network, status in alone.items())
+    return f"**{verdict.status}**" + (f" ({each})" if len(alone) > 1 else "")
 
 
 def _effect(verdict: Verdict) -> str:

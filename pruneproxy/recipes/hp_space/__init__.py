@@ -1,7 +1,7 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
 from pruneproxy.recipes.hp_space import figures, networks, noise, tables
-from pruneproxy.recipes.hp_space.claims import CLAIMS, check, evaluate, printed_verdicts
+from pruneproxy.recipes.hp_space.claims import CLAIMS, by_network, check, evaluate, printed_verdicts
 from pruneproxy.recipes.hp_space.frames import architectures, frame
 from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import (
@@ -30,6 +30,7 @@ __all__ = [
     "TITLE",
     "Case",
     "architectures",
+    "by_network",
     "cases",
     "check",
     "cut",

@@ -29,6 +29,12 @@ def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
     return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
 
 
+def title(frame: pd.DataFrame, network: str) -> str:
+    """What was really trained for `network`, where the frame says it."""
+    named = frame.loc[frame["network"] == network, "title"] if "title" in frame else []
+    return f"{named.iloc[0]} (for {network})" if len(named) else network
+
+
 def landscapes(
     frame: pd.DataFrame,
     *,
@@ -53,6 +59,7 @@ def landscapes(
         figures.contour(rows, ax=column[0], value=value, limits=limits).set_title(variant.label, fontsize="medium")
         figures.scatter(rows, ax=column[1], value=value, limits=limits)
     _colourbar(axes, limits, label.format(figures.METRICS[value]))
+    axes.flat[0].figure.suptitle(title(frame, network), fontsize="medium")
     return _outer_labels(_legend(axes))
 
 
@@ -97,7 +104,11 @@ def grid_points(
     ax.scatter(*points.T, s=24, c=np.where(near, figures.COLOURS["none"], figures.COLOURS["published"]))
     for (x, y), accuracy in zip(points, means[value], strict=True):
         ax.annotate(f"{accuracy:.1f}", (x, y), xytext=(3, 3), textcoords="offset points", fontsize="x-small")
-    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{network} unpruned, {figures.METRICS[value]}")
+    ax.set(
+        xlabel=figures.WEIGHT_DECAY,
+        ylabel=figures.LR,
+        title=f"{title(frame, network)} unpruned, {figures.METRICS[value]}",
+    )
     return ax
 
 
@@ -130,7 +141,7 @@ def risks(
     drawn = figures.boxes(
         {name: rows[column].to_numpy() for name, rows in groups.items()}, methods=methods, ax=ax, label=label
     )
-    drawn.set_title(network, fontsize="medium")
+    drawn.set_title(title(frame, network), fontsize="medium")
     return drawn
 
 
@@ -188,7 +199,7 @@ def ellipses_together(
         look = {"color": figures.COLOURS[variant.method], "alpha": 0.35 + 0.65 * variant.target}
         ax.plot(*fitted.outline().T, label=f"{variant.label} ({fitted.points} settings)", linewidth=1.8, **look)
         ax.plot(*fitted.centre, "+", markersize=10, **look)
-    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{network}, {x:.1f}-ROI")
+    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{title(frame, network)}, {x:.1f}-ROI")
     if ax.lines:
         ax.legend(fontsize="x-small")
     else:

@@ -136,7 +136,7 @@ CUTS = {
             "weight_decay_log10": (-4.0, -1.0),
             "lr_points": 7,
             "weight_decay_points": 7,
-            "seeds": 2,
+            "seeds": 3,
             "epochs": 40,
             "precision": "bfloat16",
             "evaluate_every": 40,

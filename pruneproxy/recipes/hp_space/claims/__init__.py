@@ -13,7 +13,7 @@ from pruneproxy.recipes.hp_space.claims.texts import CLAIMS
 from pruneproxy.recipes.hp_space.noise import describe, describe_cross_fitted
 from pruneproxy.stats.landscapes import finished
 
-__all__ = ["CLAIMS", "check", "evaluate", "printed_verdicts"]
+__all__ = ["CLAIMS", "by_network", "check", "evaluate", "printed_verdicts"]
 
 COLUMNS = ("network", "variant", "method", "target", "lr", "weight_decay", "seed", "top1", "id")
 
@@ -36,6 +36,18 @@ def evaluate(frame: pd.DataFrame, *, scale: str, replicates: int = 10_000, seed:
     judged = _judge(weighed)
     evidence = _evidence(study) if judged else {}
     return [judged[name](scale=scale, **evidence[name]) if name in judged else _not_run(name, scale) for name in CLAIMS]
+
+
+def by_network(frame: pd.DataFrame, *, scale: str, **choices) -> dict[str, dict[str, str]]:
+    """Claim -> network -> status from that network's records alone, each network with its own correction.
+
+    A claim about every network is as uncertain as the least certain one; this shows which one that is.
+    """
+    found = {name: evaluate(rows, scale=scale, **choices) for name, rows in frame.groupby("network", sort=False)}
+    return {
+        claim: {name: next(v.status for v in verdicts if v.claim == claim) for name, verdicts in found.items()}
+        for claim in CLAIMS
+    }
 
 
 def check() -> list[Verdict]:
