@@ -24,7 +24,7 @@ WEIGHTS = {
 
 
 class BudgetSpent(Exception):
-    """The time for this session is over; the run's state is saved."""
+    """The time that was given is over; the run's state is saved."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,30 +126,25 @@ class Store:
         except OSError as error:
             raise _unwritable(self.folder, error) from error
 
-    @contextlib.contextmanager
     def _lock(self):
-        lock = FileLock(self.folder / ".lock")
-        try:
-            lock.acquire()
-        except OSError as error:
-            raise _unwritable(self.folder, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return self._held(self.folder / ".lock")
 
-    @contextlib.contextmanager
     def run_lock(self, identity: str, *, wait: bool = True):
         """Held while a process works on a run, so that no second one repeats it; a kill releases it.
 
         Without `wait`, a lock that another process holds raises Busy.
         """
         self._writable("locks")
-        lock = FileLock(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0)
+        return self._held(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0)
+
+    @contextlib.contextmanager
+    def _held(self, path: Path, timeout: float = -1):
+        """Holds a lock file; Busy if another process does for longer than `timeout` seconds (negative: wait)."""
+        lock = FileLock(path, timeout=timeout)
         try:
             lock.acquire()
         except Timeout as error:
-            raise Busy(identity) from error
+            raise Busy(path.stem) from error
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         try:
