@@ -296,7 +296,7 @@ def test_a_later_import_replaces_the_earlier_and_leaves_nothing_else(tmp_path):
     assert [path.name for path in root.iterdir()] == ["cifar10"]
 
 
-def failing_import(tmp_path, message, name="cifar10"):
+def check_import_fails(tmp_path, message, name="cifar10"):
     """Asserts that the import fails with the message and leaves no trace."""
     root = tmp_path / "root"
     with pytest.raises(UserError, match=message):
@@ -305,52 +305,52 @@ def failing_import(tmp_path, message, name="cifar10"):
 
 
 def test_a_path_that_does_not_exist_is_an_error(tmp_path):
-    failing_import(tmp_path, "copy does not exist")
+    check_import_fails(tmp_path, "copy does not exist")
 
 
 def test_a_folder_without_the_files_is_an_error_that_names_them(tmp_path):
     (tmp_path / "copy").mkdir()
-    failing_import(tmp_path, "expected cifar-10-python.tar.gz in .*copy, found none")
-    failing_import(tmp_path, "expected train_32x32.mat", name="svhn")
-    failing_import(tmp_path, "expected train/CLASS or val/CLASS", name="imagenet")
+    check_import_fails(tmp_path, "expected cifar-10-python.tar.gz in .*copy, found none")
+    check_import_fails(tmp_path, "expected train_32x32.mat", name="svhn")
+    check_import_fails(tmp_path, "expected train/CLASS or val/CLASS", name="imagenet")
 
 
 def test_digits_cannot_be_imported(tmp_path):
-    failing_import(tmp_path, "comes with scikit-learn", name="digits")
+    check_import_fails(tmp_path, "comes with scikit-learn", name="digits")
 
 
 def test_an_unknown_set_is_an_error_that_suggests_one(tmp_path):
-    failing_import(tmp_path, "unknown data set 'cifar-10'.*did you mean 'cifar10'", name="cifar-10")
+    check_import_fails(tmp_path, "unknown data set 'cifar-10'.*did you mean 'cifar10'", name="cifar-10")
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
 def test_a_truncated_npz_is_an_error(tmp_path, kept):
     path = cifar_folder(tmp_path) / "train.npz"
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    failing_import(tmp_path, "train.npz is not a readable npz file")
+    check_import_fails(tmp_path, "train.npz is not a readable npz file")
 
 
 def test_a_missing_half_is_an_error(tmp_path):
     (cifar_folder(tmp_path) / "test.npz").unlink()
-    failing_import(tmp_path, "expected test.npz")
+    check_import_fails(tmp_path, "expected test.npz")
 
 
 def test_a_foreign_npz_is_an_error_that_names_the_arrays(tmp_path):
     cifar_folder(tmp_path)
     np.savez(tmp_path / "copy" / "train.npz", x=np.zeros(3))
-    failing_import(tmp_path, "expected arrays classes, images, labels in .*train.npz, got x")
+    check_import_fails(tmp_path, "expected arrays classes, images, labels in .*train.npz, got x")
 
 
 def test_images_of_another_shape_are_an_error(tmp_path):
     montage(cifar_folder(tmp_path) / "train.npz", noise(8, 16))
-    failing_import(tmp_path, r"expected uint8 images of shape \(3, 32, 32\).*got uint8 of \(3, 16, 16\)")
+    check_import_fails(tmp_path, r"expected uint8 images of shape \(3, 32, 32\).*got uint8 of \(3, 16, 16\)")
 
 
 def test_a_label_without_a_class_is_an_error(tmp_path):
     folder = cifar_folder(tmp_path)
     arrays = dict(np.load(folder / "test.npz"))
     np.savez(folder / "test.npz", **{**arrays, "labels": arrays["labels"] + 1})
-    failing_import(tmp_path, "expected labels 0 to 9, got 0 to 10")
+    check_import_fails(tmp_path, "expected labels 0 to 9, got 0 to 10")
 
 
 @pytest.mark.parametrize("count", [21, 23])
@@ -358,27 +358,27 @@ def test_more_or_fewer_labels_than_images_are_an_error(tmp_path, count):
     folder = cifar_folder(tmp_path)
     arrays = dict(np.load(folder / "train.npz"))
     np.savez(folder / "train.npz", **{**arrays, "labels": labels_of(count)})
-    failing_import(tmp_path, f"expected as many inputs as labels, got 22 and {count}")
+    check_import_fails(tmp_path, f"expected as many inputs as labels, got 22 and {count}")
 
 
 def test_a_damaged_idx_file_is_an_error(tmp_path):
     (tmp_path / "copy").mkdir()
     for stem in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
         (tmp_path / "copy" / f"{stem}-ubyte.gz").write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x05abc"))
-    failing_import(tmp_path, "train-images-idx3-ubyte.gz is not a complete idx file", name="mnist")
+    check_import_fails(tmp_path, "train-images-idx3-ubyte.gz is not a complete idx file", name="mnist")
     (tmp_path / "copy" / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(bytes(5000))[:-9])
-    failing_import(tmp_path, "train-images-idx3-ubyte.gz is damaged", name="mnist")
+    check_import_fails(tmp_path, "train-images-idx3-ubyte.gz is damaged", name="mnist")
 
 
 def test_an_image_that_cannot_be_decoded_is_an_error_that_names_it(tmp_path):
     unpack(tmp_path / "copy", {f"{split}/a/broken.jpg": b"no image" for split in ("train", "val")})
-    failing_import(tmp_path, "broken.jpg is not a readable image", name="imagenet")
+    check_import_fails(tmp_path, "broken.jpg is not a readable image", name="imagenet")
 
 
 def test_a_table_without_its_columns_is_an_error(tmp_path):
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "elec.csv").write_text("date,class\n1,UP\n")
-    failing_import(tmp_path, "expected columns period, .* in .*elec.csv, got date, class", name="elec2")
+    check_import_fails(tmp_path, "expected columns period, .* in .*elec.csv, got date, class", name="elec2")
 
 
 def test_a_write_that_fails_is_an_error_and_keeps_the_earlier_copy(tmp_path):
