@@ -70,6 +70,13 @@ def _add_run(commands):
     parser.add_argument("--budget", metavar="9m", help="stop cleanly after this time: 90s, 9m, 2h")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
     parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler instead")
+    parser.add_argument(
+        "--storage",
+        default="memory",
+        metavar="URL",
+        help="where searches keep their studies: memory (default), or shared between processes "
+        "sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE",
+    )
 
 
 def _run(options):

@@ -1,10 +1,12 @@
-"""`make bench`: training throughput against the usual torchvision + DataLoader loop, measured in the same run."""
+"""`make bench`: training throughput against the usual torchvision + DataLoader loop, and what a search adds to it."""
 
 import argparse
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -13,7 +15,9 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
-from pruneproxy import data, environment, models
+from pruneproxy import data, environment, models, runs
+from pruneproxy.search import Dimension, SearchSpec
+from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
 
 NETWORKS = {  # the precision that is fastest on a CPU: depthwise convolutions have no bfloat16 kernels worth using
@@ -139,6 +143,38 @@ def report(
         say(f"{name:14} {usual[name]:10.0f} {ours:10.0f} {ours / usual[name]:5.2f}x  {precision}")
 
 
+def search_overhead(sampler: str, storage: str = "memory", *, trials: int = 6, epochs: int = 20) -> dict:
+    """The cost of a search over rate, decay and batch size on the digits data set: seconds of training and other."""
+    base = runs.RunSpec(
+        model=models.ModelConfig(name="resnet8"), train=TrainConfig(epochs=epochs, evaluate_on="validation")
+    )
+    space = (
+        Dimension(field="train.lr", low=1e-5, high=0.2, log=True),
+        Dimension(field="train.weight_decay", low=1e-5, high=2e-2, log=True),
+        Dimension(field="train.batch_size", low=32, high=1024, log=True, integer=True),
+    )
+    search = SearchSpec(base=base, space=space, sampler=sampler, trials=trials)
+    with tempfile.TemporaryDirectory() as folder:
+        # The first search of a process also imports and loads what later ones share.
+        short = replace(base, train=replace(base.train, epochs=1))
+        runs.ensure(replace(search, base=short, trials=2), Store(folder))
+        conditions = runs.Conditions(storage=storage.format(folder))
+        return runs.ensure(search, Store(folder), conditions)["cost"]
+
+
+STUDIES = {"tpe": "journal:{}/study.log", "gp": "memory", "cma-es": "sqlite:///{}/study.db"}
+
+
+def report_search(say: Callable[[str], None], studies: Mapping[str, str] = STUDIES, **choices) -> None:
+    """One line per sampler and its storage: the share of a search's time that is not training."""
+    say(f"{'sampler':14} {'storage':>10} {'training':>10} {'other':>8} {'share':>6}  a search on digits")
+    for sampler, storage in studies.items():
+        cost = search_overhead(sampler, storage, **choices)
+        training, other = cost["seconds"], cost["overhead_seconds"]
+        kind, share = storage.split(":")[0], other / (training + other)
+        say(f"{sampler:14} {kind:>10} {training:8.1f} s {other:6.2f} s {share:6.1%}")
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pruneproxy.bench", description=__doc__)
@@ -146,13 +182,14 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    report(
-        steps=options.steps,
-        threads=options.threads,
-        device=environment.resolve_device(options.device),
-        say=lambda line: print(line, flush=True),
-    )
+    device = environment.resolve_device(options.device)
+    report(steps=options.steps, threads=options.threads, device=device, say=_say)
+    report_search(_say)
     return 0
+
+
+def _say(line: str):
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def run(options, say) -> int:
             device=device,
             budget=budget,
             executor=_dask(options.dask),
+            storage=options.storage,
             on_record=lambda *_: bar.update(),
             on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False),
         )

@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import torch
@@ -107,6 +108,15 @@ def peak_memory(device: torch.device) -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def clock(device: torch.device) -> float:
+    """Seconds for measuring work: of this thread's processor time where one thread computes, of the wall elsewhere.
+
+    Processor time does not count what other programs take away, so runs on a shared machine can be compared.
+    """
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.thread_time() if alone else time.perf_counter()
 
 
 def energy(device: torch.device) -> float | None:

@@ -12,19 +12,36 @@ from pruneproxy import costs, data, models
 def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) -> float | None:
     """Seconds of one worker that `missing` will take, or None when nothing has been measured.
 
-    A run of a kind that has been measured takes the median of its kind; any other one is scaled from all `records`
-    by its training multiplications, which ignores that larger networks use a processor better.
+    A training of a kind that has been measured takes the median of its kind; any other one is scaled from all
+    `records` by its multiplications, which ignores that larger networks use a processor better. A search counts all
+    its trials in full, though a pruner may stop some; what trains nothing takes no time.
     """
     measured = {record["id"]: record["cost"] for record in records if record["status"] == "ok" and "cost" in record}
-    if not measured:
+    paces = [
+        cost["seconds"] / cost["training_multiplications"]
+        for cost in measured.values()
+        if cost.get("training_multiplications")
+    ]
+    if not paces:
         return None
     times: dict[tuple, list[float]] = {}
     for spec in specs:
-        if spec.id in measured:
-            times.setdefault(kind(spec), []).append(measured[spec.id]["seconds"])
+        trained = trainings(spec)
+        if spec.id in measured and trained:
+            (run, count), *_ = trained
+            times.setdefault(kind(run), []).append(measured[spec.id]["seconds"] / count)
     typical = {name: statistics.median(values) for name, values in times.items()}
-    pace = statistics.median(cost["seconds"] / cost["training_multiplications"] for cost in measured.values())
-    return sum(typical.get(kind(spec)) or pace * training_multiplications(spec) for spec in missing)
+    pace = statistics.median(paces)
+    return sum(
+        count * (typical.get(kind(run)) or pace * training_multiplications(run))
+        for spec in missing
+        for run, count in trainings(spec)
+    )
+
+
+def trainings(spec) -> tuple:
+    """Pairs of the runs that a spec of any kind trains and how often; none for what is no training."""
+    return getattr(spec, "trainings", ())
 
 
 def kind(spec) -> tuple:
@@ -35,8 +52,10 @@ def kind(spec) -> tuple:
 def training_multiplications(spec) -> float:
     """Multiplications of a whole run, forward and backward: three times those of all its forward passes."""
     images = spec.data.train_images or data.CATALOGUE[spec.data.name].train_examples
-    share = 1.0 if spec.prune is None else spec.prune.channels.target
-    return 3 * share * dense_multiplications(spec.model, spec.data) * images * spec.train.epochs
+    share = 1.0 if spec.prune is None else spec.prune.channels.multiplications
+    return (
+        3 * share * dense_multiplications(spec.model, spec.data) * images * (spec.train.stop_after or spec.train.epochs)
+    )
 
 
 @functools.cache

@@ -15,6 +15,8 @@ from pruneproxy.stats.landscapes import single_landscape
 
 COLOURS = {  # Okabe & Ito 2008; one colour per method in the whole book
     "none": "#000000",
+    "target": "#000000",
+    "proxy": "#D55E00",
     "uniform": "#0072B2",
     "global": "#D55E00",
     "published": "#999999",

@@ -12,6 +12,7 @@ from pruneproxy import workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.locations import records_folder
 from pruneproxy.recipes import RECIPES
+from pruneproxy.records import trained
 from pruneproxy.specs import check_names
 from pruneproxy.store import Store
 
@@ -91,7 +92,7 @@ class Study:
         if not self.found:
             return [f"scale {self.scale}: none of {self.asked} runs has been made"]
         days = sorted({record["finished"][:10] for record in self.found})
-        seeds = len({record["spec"]["seed"] for record in self.found})
+        seeds = len({trained(record)["seed"] for record in self.found})
         return [
             f"scale {self.scale}: {len(self.found)} of {self.asked} runs",
             f"data {_listed(_data(record) for record in self.found if 'data' in record)}",
@@ -196,7 +197,7 @@ def _listed(texts) -> str:
 
 
 def _data(record: dict) -> str:
-    return f"{record['spec']['data']['name']} from {record['data']['source']}"
+    return f"{trained(record)['data']['name']} from {record['data']['source']}"
 
 
 def _show(value) -> str:

@@ -23,8 +23,14 @@ def canonical(spec) -> dict:
         value = _as_declared(field.type, getattr(spec, field.name))
         if value == _default(field):
             continue
-        said[field.name] = canonical(value) if dataclasses.is_dataclass(value) else value
+        said[field.name] = _said(value)
     return said
+
+
+def _said(value):
+    if dataclasses.is_dataclass(value):
+        return canonical(value)
+    return tuple(_said(item) for item in value) if isinstance(value, tuple) else value
 
 
 def _as_declared(hint, value):
@@ -68,7 +74,10 @@ def _revive(hint, value):
     nested = next((option for option in options if dataclasses.is_dataclass(option)), None)
     if nested and isinstance(value, dict):
         return from_dict(nested, value)
-    return tuple(_revive(None, item) for item in value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        item = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else None
+        return tuple(_revive(item, one) for one in value)
+    return value
 
 
 def parse(hint, text: str):

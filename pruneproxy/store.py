@@ -233,6 +233,15 @@ def _unwritable(folder: Path, error: Exception) -> UserError:
     )
 
 
+def drop_torn_line(path: str | os.PathLike):
+    """Cuts off what follows the last newline of a file, if there is one: a writer was killed inside that line."""
+    with contextlib.suppress(FileNotFoundError), open(path, "rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end and (file.seek(end - 1), file.read(1))[1] != b"\n":
+            end -= 1
+        file.truncate(end)
+
+
 def now() -> str:
     """The time of day in UTC, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

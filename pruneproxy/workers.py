@@ -29,42 +29,74 @@ class Outcome:
 
 @dataclass
 class _Plan:
-    """Runs in two waves: those whose trained weights others need, then the rest. Nothing in it is in the store."""
+    """What is missing, in waves: runs whose trained weights others need, then specs whose needs earlier waves make."""
 
     scoring: dict = field(default_factory=dict)
-    rest: dict = field(default_factory=dict)
+    waves: list[dict] = field(default_factory=list)
 
     def __len__(self):
         return len(self.scoring) + len(self.rest)
 
+    @property
+    def rest(self) -> dict:
+        """All but the scoring runs."""
+        return {key: spec for wave in self.waves for key, spec in wave.items()}
 
-def plan(specs: Iterable[runs.RunSpec], store: Store) -> _Plan:
-    """What has to be run so that the store holds every spec, each once."""
+
+def plan(specs: Iterable, store: Store) -> _Plan:
+    """What has to be made so that the store holds every spec and all that it needs, each once."""
     result = _Plan()
-    missing = {spec.id: spec for spec in specs if spec.id not in store}
+    missing = _with_needs(specs, store)
     for spec in missing.values():
         needed = spec.scoring_run
         if needed is not None and not store.has_tensors(f"{needed.id}-weights"):
             result.scoring[needed.id] = needed
-    result.rest = {key: spec for key, spec in missing.items() if key not in result.scoring}
+    depths: dict[str, int] = {}
+    for key, spec in missing.items():
+        if key not in result.scoring:
+            depth = _depth(spec, missing, depths)
+            result.waves += [{} for _ in range(depth + 1 - len(result.waves))]
+            result.waves[depth][key] = spec
     return result
 
 
+def _with_needs(specs: Iterable, store: Store) -> dict:
+    """The specs that are not in the store, and the missing ones among those that they need, by id."""
+    missing, left = {}, list(specs)[::-1]
+    while left:
+        spec = left.pop()
+        key = spec.id
+        if key not in missing and key not in store:
+            missing[key] = spec
+            left.extend(spec.needs)
+    return missing
+
+
+def _depth(spec, missing: dict, known: dict[str, int]) -> int:
+    """How many waves have to come before a spec."""
+    key = spec.id
+    if key not in known:
+        known[key] = 1 + max((_depth(need, missing, known) for need in spec.needs if need.id in missing), default=-1)
+    return known[key]
+
+
 def run_all(
-    specs: Iterable[runs.RunSpec],
+    specs: Iterable,
     store: Store,
     *,
     workers: int = 1,
     device: str = "cpu",
+    storage: str = "memory",
     budget: float | None = None,
     executor: Executor | None = None,
     on_record: Callable[[str, int, int], None] | None = None,
     on_epoch=None,
 ) -> Outcome:
-    """Runs what the store lacks and says what was made and what is left.
+    """Makes what the store lacks and says what was made and what is left.
 
-    `budget` is in seconds: when it is spent, runs in progress save their state at the end of their epoch and stop.
-    `on_record(id, done, total)` hears of each finished run, `on_epoch(spec, row)` of each epoch when in this process.
+    Each search is made by one process; with a `storage` that processes share, another call helps with it. `budget` is
+    in seconds: when it is spent, runs in progress save their state at the end of their epoch and stop.
+    `on_record(id, done, total)` hears of each finished record, `on_epoch(spec, row)` of each epoch in this process.
     """
     specs, store_folder = list(specs), str(store.folder)
     todo = plan(specs, store)
@@ -76,15 +108,14 @@ def run_all(
         if on_record is not None:
             on_record(identity, len(made), len(todo))
 
-    for wave, task in ((todo.scoring, _score), (todo.rest, runs.ensure)):
+    for wave, task in ((todo.scoring, _score), *((wave, runs.ensure) for wave in todo.waves)):
         if not wave:
             continue
         if executor is None and workers <= 1:
-            _serial(
-                wave, task, store, runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch), record_made
-            )
+            conditions = runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch, storage=storage)
+            _serial(wave, task, store, conditions, record_made)
         else:
-            conditions = runs.Conditions(device=device, deadline=deadline)
+            conditions = runs.Conditions(device=device, deadline=deadline, storage=storage)
             _parallel(wave, task, store_folder, conditions, workers, executor, record_made)
     store.refresh()
     return Outcome(made=tuple(made), missing=tuple(dict.fromkeys(s.id for s in specs if s.id not in store)))

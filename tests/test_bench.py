@@ -21,3 +21,9 @@ def test_the_networks_of_the_benchmark_exist_and_change_when_they_are_trained():
         before = network.fc.weight.clone()
         assert len(list(steps(network, dataset, cpu))) == 2
         assert not torch.equal(network.fc.weight, before)
+
+
+def test_the_share_of_a_search_that_is_not_training_is_measured():
+    said = []
+    bench.report_search(said.append, {"tpe": "journal:{}/s.log"}, trials=2, epochs=1)
+    assert len(said) == 2 and said[1].startswith("tpe") and said[1].endswith("%")

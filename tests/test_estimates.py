@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from pruneproxy import data, estimates
+from pruneproxy import data, estimates, runs, surgery
 from pruneproxy.recipes import hp_space
+from pruneproxy.search import Dimension, SearchSpec, WinnerSpec
 
 
 def record(spec, seconds):
@@ -26,6 +27,15 @@ def test_runs_of_another_kind_are_scaled_by_their_multiplications():
     assert estimates.seconds_left([longer], [spec, longer], [record(spec, 3.0)]) == pytest.approx(30.0)
 
 
+def test_a_search_takes_as_long_as_its_trials_and_a_winner_as_one_of_them():
+    run = hp_space.specs("smoke")[0]
+    search = SearchSpec(base=run, space=(Dimension(field="train.lr", low=0.01, high=0.1),), trials=7)
+    winner = WinnerSpec(search=search, target=run)
+    assert estimates.seconds_left([search, winner], [run, search, winner], [record(run, 3.0)]) == pytest.approx(24.0)
+    measured = [record(run, 3.0), {"id": search.id, "status": "ok", "cost": {"seconds": 35.0}}]
+    assert estimates.seconds_left([winner], [search, winner], measured) == pytest.approx(5.0)
+
+
 def test_nothing_is_estimated_from_nothing():
     assert estimates.seconds_left(hp_space.specs("smoke"), hp_space.specs("smoke"), []) is None
 
@@ -42,3 +52,19 @@ def test_shape_and_number_of_inputs_are_known_before_the_data_are(config):
     loaded = data.load(replace(config, holdout=0.0))
     assert data.input_shape(config) == loaded.shape
     assert len(loaded.train) == data.CATALOGUE["digits"].train_examples
+
+
+@pytest.mark.parametrize(
+    "choices,share",
+    [
+        ({"target": 0.6}, 0.6),
+        ({"percentile": 85, "scope": "inner"}, 0.15),
+        ({"percentile": 85, "scope": "all"}, 0.15**2),
+        ({"percentile": 85, "sigma": 0.3, "scope": "stem"}, 0.3**2),
+    ],
+)
+def test_a_pruned_run_is_estimated_by_the_channels_that_it_keeps(choices, share):
+    spec = replace(hp_space.specs("smoke")[0], prune=None)
+    pruned = replace(spec, prune=runs.Pruning(channels=surgery.PruneConfig(**choices)))
+    dense = estimates.training_multiplications(spec)
+    assert estimates.training_multiplications(pruned) == pytest.approx(share * dense)

@@ -15,7 +15,7 @@ from pruneproxy import costs, data, ledger, masks, models, published, runs, scor
 from pruneproxy.data.loading import constants
 from pruneproxy.errors import UserError
 from pruneproxy.ledger import Row, collect
-from pruneproxy.recipes import hp_space
+from pruneproxy.recipes import RECIPES, hp_space
 from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import pruning
 from pruneproxy.store import Store
@@ -57,13 +57,16 @@ def functions_in(path):
     }
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+EVERY = collect(*(recipe.ROWS for recipe in RECIPES.values()))
+
+
+@pytest.mark.parametrize("row", EVERY, ids=lambda row: row.id)
 def test_every_row_names_a_test_that_exists(row):
     path, name = row.test.split("::")
     assert name in functions_in(Path(__file__).parent.parent / path)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.option], ids=lambda row: row.id)
+@pytest.mark.parametrize("row", [row for row in EVERY if row.option], ids=lambda row: row.id)
 def test_every_option_exists(row):
     owner, name = row.option.rsplit(".", 1)
     found = pkgutil.resolve_name(owner)

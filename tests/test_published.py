@@ -34,3 +34,21 @@ def test_unknown_tables_and_parts_are_errors_that_list_the_known_ones():
         published.read("hp_space", "table-9.9")
     with pytest.raises(UserError, match="unknown part 'nowhere'.*hp_space"):
         published.names("nowhere")
+
+
+def test_every_published_table_of_the_proxy_paper_reads():
+    names = published.names("proxy_hpo")
+    assert names == ("table-1", "table-2", "table-3", "table-4", "table-5", "text-5.3", "text_settings")
+    assert [len(published.read("proxy_hpo", name)) for name in names[:6]] == [6, 7, 27, 4, 27, 2]
+
+
+def test_differences_of_the_proxy_paper_follow_from_its_printed_columns():
+    rows = published.read("proxy_hpo", "table-3")
+    gap = rows["with_pruning_val_accuracy_mean_pct"] - rows["typical_hpo_val_accuracy_mean_pct"]
+    assert rows["derived_difference_points"].to_numpy() == pytest.approx(gap.to_numpy())
+    rows = published.read("proxy_hpo", "table-5")
+    own = rows[rows["gap_printed_points"].isna()].set_index(["target_network", "dataset"])["val_accuracy_corrected_pct"]
+    moved = rows[rows["gap_printed_points"].notna()]
+    base = own.loc[list(zip(moved["target_network"], moved["dataset"], strict=True))].to_numpy()
+    for name in ("gap_printed_points", "derived_gap_points"):
+        assert moved[name].to_numpy() == pytest.approx(moved["val_accuracy_corrected_pct"].to_numpy() - base)

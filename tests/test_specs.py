@@ -38,6 +38,16 @@ def test_a_new_field_with_a_default_changes_no_id():
     assert identity(New(lr=0.3, extra="some")) != identity(Old(lr=0.3))
 
 
+def test_a_tuple_of_specs_says_what_differs_in_each_and_can_be_read_back():
+    @dataclass(frozen=True, kw_only=True)
+    class Many:
+        inner: tuple[Inner, ...] = ()
+
+    many = Many(inner=(Inner(), Inner(depth=5)))
+    assert canonical(many) == {"inner": ({}, {"depth": 5})} and canonical(Many()) == {}
+    assert from_dict(Many, to_dict(many)) == many
+
+
 def test_ids_are_frozen():
     pruned = RunSpec(
         prune=Pruning(channels=PruneConfig(target=0.6, allocation="global"), scored_after=TrainConfig()), seed=2

@@ -9,10 +9,10 @@ LAYERS = {
     "Pure maths": ("scores", "masks", "costs", "curvature", "stats", "pareto", "importance"),
     "Networks and data": ("models", "data", "surgery", "published"),
     "Procedures": ("train", "sparse", "ekg"),
-    "Runs and results": ("store", "runs", "search", "workers", "estimates"),
+    "Runs and results": ("store", "records", "runs", "timing", "search", "workers", "estimates"),
     "Tables, figures, claims": ("tables", "figures", "claims", "ledger"),
     "Recipes": ("recipes",),
-    "Entry points": ("commands", "notebook", "bench", "book", "__main__"),
+    "Entry points": ("tuning", "commands", "notebook", "bench", "book", "__main__"),
 }
 
 

@@ -1,18 +1,44 @@
-"""Statistics of hyperparameter landscapes: regions of interest, ellipses, risks, intervals, tests. Needs no torch."""
+"""Statistics of landscapes, of means over seeds, and of proxies: intervals, tests, power, regret. Needs no torch."""
 
+from pruneproxy.stats.comparisons import (
+    HYPOTHESES,
+    Comparison,
+    Summary,
+    p_value,
+    power,
+    seed_paired,
+    seeds_needed,
+    summary,
+    weighted_mean,
+    welch,
+)
 from pruneproxy.stats.correlation import landscape_correlation, repeatability
 from pruneproxy.stats.ellipses import Ellipse, confidence_level, ellipse
 from pruneproxy.stats.equivalence import Equivalence, holm, tost
 from pruneproxy.stats.landscapes import landscape, log_points, roi, seed_deviation
+from pruneproxy.stats.marginals import main_effects
 from pruneproxy.stats.resampling import Estimate, Replicates, bootstrap, estimate, replicate
 from pruneproxy.stats.risks import Risk, cross_risk, risk
+from pruneproxy.stats.transfer import (
+    CORRELATIONS,
+    Transfer,
+    null_interval,
+    rank_correlation,
+    regret,
+    top_k_hit,
+)
 
 __all__ = [
+    "CORRELATIONS",
+    "HYPOTHESES",
+    "Comparison",
     "Ellipse",
     "Equivalence",
     "Estimate",
     "Replicates",
     "Risk",
+    "Summary",
+    "Transfer",
     "bootstrap",
     "confidence_level",
     "cross_risk",
@@ -22,10 +48,22 @@ __all__ = [
     "landscape",
     "landscape_correlation",
     "log_points",
+    "main_effects",
+    "null_interval",
+    "p_value",
+    "power",
+    "rank_correlation",
+    "regret",
     "repeatability",
     "replicate",
     "risk",
     "roi",
     "seed_deviation",
+    "seed_paired",
+    "seeds_needed",
+    "summary",
+    "top_k_hit",
     "tost",
+    "weighted_mean",
+    "welch",
 ]

@@ -40,6 +40,8 @@ class TrainConfig:
     max_loss: float = 1e4  # a mean loss above it, or NaN, ends the run as diverged
     evaluate_on: str = "test"
     evaluate_every: int = 1  # epochs; the last one is always evaluated
+    slimming: float = 0.0  # weight of the L1 penalty on batch normalisation's scales (Liu et al. 2017, eq. 1)
+    stop_after: int | None = None  # ends the run early; the schedule stays that of `epochs`
 
     def __post_init__(self):
         choose(self.schedule, SCHEDULES, "schedule")
@@ -53,7 +55,13 @@ class TrainConfig:
                 f"a whole number of at least {smallest}",
                 lambda v, low=smallest: isinstance(v, int) and v >= low,
             )
-        for name in ("lr", "weight_decay", "warmup"):
+        _require(
+            "stop_after",
+            self.stop_after,
+            "None or a whole number of epochs from 1 to below epochs",
+            lambda v: v is None or (isinstance(v, int) and 1 <= v < self.epochs),
+        )
+        for name in ("lr", "weight_decay", "warmup", "slimming"):
             _require(name, getattr(self, name), "a number of at least 0", lambda v: v >= 0)
         for name in ("momentum", "label_smoothing"):
             _require(name, getattr(self, name), "a number in [0, 1)", lambda v: 0 <= v < 1)

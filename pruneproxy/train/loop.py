@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pruneproxy import data
+from pruneproxy import data, environment
 from pruneproxy.randomness import generator
 from pruneproxy.train.config import PRECISIONS, TrainConfig
 from pruneproxy.train.schedules import lr_at
@@ -85,11 +84,12 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        return self.done >= self.config.epochs or self.status != "ok"
+        return self.done >= (self.config.stop_after or self.config.epochs) or self.status != "ok"
 
     def epoch(self) -> dict:
         """Trains one epoch and returns its row of the history."""
-        started = time.perf_counter()
+        device = _device(self.model)
+        started = environment.clock(device)
         row = {"epoch": self.done + 1, "lr": lr_at(self.config, self.done), **self._train()}
         self.done += 1
         if self.status == "ok" and (self.done % self.config.evaluate_every == 0 or self.finished):
@@ -97,7 +97,7 @@ class Training:
             if not math.isfinite(measured["loss"]):
                 self.status, measured = "diverged", {}
             row |= {f"eval_{name}": value for name, value in measured.items()}
-        row["seconds"] = time.perf_counter() - started
+        row["seconds"] = environment.clock(device) - started
         for name in (*self.history, *row):
             self.history.setdefault(name, [None] * (self.done - 1))
         for name, column in self.history.items():
@@ -141,14 +141,19 @@ class Training:
         """One step on the training images `index`; returns mean loss and hits, both still on the device."""
         config, split = self.config, self.dataset.train
         inputs, labels = data.prepare(split, index, self.dataset, generator=augmentation), split.labels[index]
-        with _autocast(config.precision, inputs.device):
-            logits = self.model(_layout(inputs, config.channels_last))
-        logits = logits.float()
+        logits = self.logits(inputs)
         loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if config.slimming:
+            _penalise_scales(self.model, config.slimming)
         self.optimizer.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    def logits(self, inputs):
+        """The network's output for a prepared batch, computed as the configuration says."""
+        with _autocast(self.config.precision, inputs.device):
+            return self.model(_layout(inputs, self.config.channels_last)).float()
 
     def _set_lr(self, epoch: float):
         for group in self.optimizer.param_groups:
@@ -170,6 +175,14 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.done, self.status = state["done"], state["status"]
         self.history = {name: list(column) for name, column in state["history"].items()}
+
+
+@torch.no_grad()
+def _penalise_scales(model: nn.Module, weight: float):
+    """Adds the subgradient of weight * |gamma| to every batch normalisation's scale (Liu et al. 2017, Sec. 3)."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.weight.grad.add_(module.weight.sign(), alpha=weight)
 
 
 def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:

@@ -1,12 +1,11 @@
 """From records to the one table that every figure, table and claim of this part is computed from."""
 
-import json
 import math
 
 import pandas as pd
 
-from pruneproxy.errors import UserError
 from pruneproxy.recipes.hp_space.protocol import Case, grid, variant
+from pruneproxy.records import check_copies
 
 COLUMNS = [
     "network",
@@ -33,24 +32,9 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
     A run that diverged has learned nothing, so it counts as guessing: 1 of the classes (5 of them for top-5).
     """
     by_id = {record["id"]: record for record in records}
-    _check_copies(records)
+    check_copies(records)
     rows = [_row(case, spec, by_id[spec.id]) for case in cases for spec in grid(case) if spec.id in by_id]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _check_copies(records: list[dict]):
-    """Refuses records of one data set whose arrays differ: a spec names the set, a fingerprint the copy of it."""
-    copies: dict[str, dict[str, str]] = {}
-    for record in records:
-        if "data" in record and "fingerprint" in record["data"]:
-            asked = json.dumps(record["spec"]["data"], sort_keys=True)
-            copies.setdefault(asked, {})[record["data"]["fingerprint"]] = record["data"]["source"]
-    mixed = next((found for found in copies.values() if len(found) > 1), None)
-    if mixed:
-        raise UserError(
-            f"expected all records of a data set to be of one copy, got {' and '.join(mixed.values())}: "
-            "keep the records of different copies in different folders"
-        )
 
 
 def _row(case: Case, spec, record: dict) -> dict:

@@ -1,63 +1,12 @@
-"""From kept channels to networks: the masked one (same shape, dead channels) and the narrow one (same class, fewer)."""
+"""From kept channels to the masked and the narrow network."""
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import costs, masks, models, scores
-from pruneproxy.errors import UserError, choose
-
-SCOPES = {
-    "inner": "channels inside a block only, as the thesis prunes (Sec. 3.2.5)",
-    "all": "every group that the network declares",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PruneConfig:
-    """Structured magnitude pruning to a share of the multiplications."""
-
-    target: float  # share of the multiplications that is kept
-    allocation: str = "uniform"
-    score: str = "l1"
-    fan_in: str = "sum"
-    coupled: str = "sum"
-    scope: str = "inner"
-    floor: int = 1  # channels that every group keeps
-
-    def __post_init__(self):
-        if not 0 < self.target <= 1:
-            raise UserError(f"PruneConfig.target must be a share of the multiplications in (0, 1], got {self.target!r}")
-        if self.floor < 1:
-            raise UserError(f"PruneConfig.floor must be at least 1 so that no layer is emptied, got {self.floor!r}")
-        choose(self.allocation, masks.ALLOCATIONS, "allocation")
-        choose(self.score, scores.SCORES, "score")
-        choose(self.fan_in, scores.FAN_IN, "fan-in rule")
-        choose(self.coupled, scores.COUPLED, "coupling rule")
-        choose(self.scope, SCOPES, "scope")
-
-
-def prunable(model: nn.Module, scope: str = "inner") -> list:
-    """The groups of `model` that a scope allows to prune; none is an error."""
-    choose(scope, SCOPES, "scope")
-    found = [group for group in model.groups() if scope == "all" or group.kind == scope]
-    if not found:
-        raise UserError(f"{model.config.name} declares no channels inside blocks: prune it with scope='all'")
-    return found
-
-
-def choose_channels(model: nn.Module, config: PruneConfig) -> masks.Keep:
-    """The channels that `config` keeps, scored on the weights that `model` has now."""
-    groups = prunable(model, config.scope)
-    scored = scores.SCORES[config.score](model, groups, fan_in=config.fan_in, coupled=config.coupled)
-    removals = masks.removal_order(scored, allocation=config.allocation, floor=config.floor)
-    widths = {group.name: group.width for group in groups}
-    dense = costs.layers(model)
-    target = round(config.target * costs.total(dense))
-    return masks.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, model, kept)), target)
+from pruneproxy import masks, models
 
 
 def narrow(model: nn.Module, keep: masks.Keep) -> nn.Module:

@@ -1,0 +1,170 @@
+"""The same quantities as `Study`, from the numbers that the paper prints."""
+
+import zlib
+
+import numpy as np
+
+from pruneproxy import published
+from pruneproxy.claims import Effect
+from pruneproxy.recipes.proxy_hpo.claims.effects import Cell
+from pruneproxy.recipes.proxy_hpo.claims.study import FIVE, ITSELF, OWN
+
+PART = "proxy_hpo"
+SEEDS = 5  # Sec. 5.2 and 5.3; Table 4 gives no number, its baseline is a cell of Table 3
+REPLICATES = 20_000
+NETWORKS = {"ResNet56": "resnet56", "VGG16-BN": "vgg16_bn", "MobileNetV2": "mobilenet_v2"}
+OPTIMIZERS = {"TPE": "tpe", "BO": "gp", "CMA-ES": "cma-es"}
+
+
+class Printed:
+    """What Tables 1, 3, 4, 5 and Sec. 5.3 say; a quantity that is not printed is an empty list.
+
+    A printed mean with a deviation gives replicates mean + deviation / sqrt(5) * t with t of Student's distribution
+    with 4 degrees of freedom, drawn with a fixed seed and independently for each mean: the sampling distribution that
+    normal seeds would have. The two sides of a difference are taken as independent, for the paper does not say that
+    seeds are shared. Numbers without a deviation (Tables 1 and 5, times) have no replicates.
+    """
+
+    def cells(self, experiment: str = "main") -> list[Cell]:
+        if experiment == "five":
+            return [_cell(_gap("five hyperparameters", *_five()[::-1]), "resnet56", "CIFAR100", optimizer="tpe")]
+        found = []
+        for row in published.read(PART, "table-3").to_dict("records"):
+            label = f"{row['neural_network']}, {row['dataset']}, {row['hyperparameter_optimizer']}"
+            proxy, typical = _side(row, "with_pruning_val_accuracy"), _side(row, "typical_hpo_val_accuracy")
+            optimizer = OPTIMIZERS[row["hyperparameter_optimizer"]]
+            found.append(
+                _cell(_gap(label, proxy, typical), NETWORKS[row["neural_network"]], row["dataset"], optimizer=optimizer)
+            )
+        return found
+
+    def sources(self, experiment: str) -> list[Cell]:
+        return {"feasibility": _methods, "family": _family, "cross": _cross}[experiment]()
+
+    def searches(self) -> list[Cell]:
+        table = published.read(PART, "table-3")
+        (row,) = table[
+            (table["dataset"] == "CIFAR100")
+            & (table["hyperparameter_optimizer"] == "TPE")
+            & (table["neural_network"] == "ResNet56")
+        ].to_dict("records")
+        three = _side(row, "typical_hpo_val_accuracy"), _side(row, "with_pruning_val_accuracy")
+        return [
+            _cell(_gap(f"five - three, on {source}", more, fewer), "resnet56", "CIFAR100", source=source)
+            for source, more, fewer in zip((ITSELF, OWN), _five(), three, strict=True)
+        ]
+
+    def time_reductions(self) -> list[Cell]:
+        rows = published.read(PART, "table-3").drop_duplicates(["dataset", "neural_network"]).to_dict("records")
+        return [
+            _cell(
+                _exact(f"{row['neural_network']}, {row['dataset']}", row["time_reduction_pct"]),
+                NETWORKS[row["neural_network"]],
+                row["dataset"],
+            )
+            for row in rows
+        ]
+
+    def parameter_gaps(self) -> list[Cell]:
+        return []
+
+    def depths(self) -> list[Cell]:
+        return []
+
+    def loss_shares(self) -> list[Cell]:
+        return []
+
+    def loss_overlaps(self) -> list[Cell]:
+        return []
+
+    def selected_distances(self) -> dict[str, list[Effect]]:
+        return {name: [] for name in FIVE}
+
+    def importance_correlations(self) -> list[Cell]:
+        return []
+
+
+REMARKS = {  # what can be said of the claims whose quantity is not printed
+    "PH-05": "not checkable: shares of channels and numbers of parameters are not printed",
+    "PH-07": "not checkable: curves only",
+    "PH-14": "not checkable: box plots only",
+    "PH-15": "not checkable: neither importance nor spread is printed",
+}
+EXACT = ("PH-04", "PH-06", "PH-09", "PH-10", "PH-11")  # printed without deviations
+
+
+def _methods() -> list[Cell]:
+    """Table 1: the row of the single-shot copy minus the row of the other method above it."""
+    rows = published.read(PART, "table-1").to_dict("records")
+    return [
+        _cell(
+            _exact(
+                f"own copy - {other['pruning_method']}, {other['model']}, {other['dataset']}",
+                own["with_pruning_accuracy_pct"] - other["with_pruning_accuracy_pct"],
+            ),
+            other["model"],
+            other["dataset"],
+            source=other["pruning_method"],
+        )
+        for other, own in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+def _family() -> list[Cell]:
+    baseline, *rows = published.read(PART, "table-4").to_dict("records")
+    return [
+        _cell(
+            _gap(f"own copy - {row['source_network']}", _side(baseline, "val_accuracy"), _side(row, "val_accuracy")),
+            "resnet56",
+            row["dataset"],
+            source=row["source_network"],
+        )
+        for row in rows
+    ]
+
+
+def _cross() -> list[Cell]:
+    """Table 5 with the misprinted baseline replaced by that of Table 3, as its own gaps require."""
+    table = published.read(PART, "table-5")
+    own = table[table["source_network"].str.endswith("with pruning")]
+    baseline = own.set_index(["target_network", "dataset"])["val_accuracy_corrected_pct"]
+    return [
+        _cell(
+            _exact(
+                f"{row['target_network']} from {row['source_network']}, {row['dataset']}",
+                baseline[row["target_network"], row["dataset"]] - row["val_accuracy_pct"],
+            ),
+            NETWORKS[row["target_network"]],
+            row["dataset"],
+            source=NETWORKS[row["source_network"]],
+        )
+        for row in table.drop(own.index).to_dict("records")
+    ]
+
+
+def _five() -> tuple[tuple[float, float], tuple[float, float]]:
+    """(mean, deviation) of the search on the network and of that on the copy."""
+    rows = published.read(PART, "text-5.3").to_dict("records")
+    return tuple(_side(row, "val_accuracy") for row in rows)
+
+
+def _side(row, name) -> tuple[float, float]:
+    return row[f"{name}_mean_pct"], row[f"{name}_std_pct"]
+
+
+def _gap(label: str, a: tuple[float, float], b: tuple[float, float]) -> Effect:
+    left, right = (_draws(label, place, *side) for place, side in enumerate((a, b)))
+    return Effect(label=label, value=round(a[0] - b[0], 6), samples=left - right)
+
+
+def _draws(label: str, place: int, mean: float, sd: float) -> np.ndarray:
+    generator = np.random.default_rng([zlib.crc32(label.encode()), place])
+    return mean + sd / np.sqrt(SEEDS) * generator.standard_t(SEEDS - 1, size=REPLICATES)
+
+
+def _exact(label: str, value: float) -> Effect:
+    return Effect(label=label, value=round(float(value), 6))
+
+
+def _cell(effect: Effect, network: str, dataset: str, **more) -> Cell:
+    return Cell(effect=effect, network=network, dataset=dataset, **more)

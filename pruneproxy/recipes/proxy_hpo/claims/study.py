@@ -1,0 +1,258 @@
+"""Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy.claims import Effect
+from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, deviations, resampled
+from pruneproxy.stats import CORRELATIONS, main_effects
+
+CASE = ["case", "network", "title", "dataset", "data"]
+ITSELF, OWN, OWN_OPTIMIZER = "itself", "synflow", "tpe"
+IMPORTANT, UNIMPORTANT = ("lr", "weight_decay", "decay_factor"), ("batch_size", "momentum")
+FIVE = (*IMPORTANT, *UNIMPORTANT)
+LINEAR = ("momentum",)  # the others are searched, averaged and spread as logarithms
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The records of the part; each method lists effects, none where nothing was run.
+
+    Accuracies are compared between trainings with the same search seed and the same training seed, averaged over
+    training seeds; what is resampled are the search seeds.
+    """
+
+    frames: object
+    replicates: int = 10_000
+    seed: int = 0
+
+    def cells(self, experiment: str = "main") -> list[Cell]:
+        """Proxy minus target, per case and optimizer."""
+        rows = self._winners(experiment)
+        found = []
+        for (optimizer, *case), group in rows.groupby(["optimizer", *CASE], sort=False):
+            pairs = paired(group[group["source"] == OWN], group[group["source"] == ITSELF])
+            found += self._cell(case, f"proxy - target, {experiment}", pairs, optimizer=optimizer)
+        return found
+
+    def sources(self, experiment: str) -> list[Cell]:
+        """Own pruned copy minus every other source of an experiment, per case."""
+        rows, everything = self._winners(experiment), self._winners()
+        found = []
+        for (source, *case), group in rows.groupby(["source", *CASE], sort=False):
+            if source not in (OWN, ITSELF):
+                own = _of_case(everything, case)
+                own = own[(own["source"] == OWN) & (own["optimizer"] == OWN_OPTIMIZER)]
+                own = own[own["experiment"].isin(["main", experiment])].drop_duplicates(["search_seed", "seed"])
+                pairs = paired(own, group)
+                found += self._cell(case, f"own copy - {source}, {experiment}", pairs, source=source)
+        return found
+
+    def searches(self) -> list[Cell]:
+        """Five hyperparameters minus three, per case and kind of search."""
+        rows = self._winners()
+        rows = rows[rows["optimizer"] == OWN_OPTIMIZER]
+        found = []
+        for case, group in rows.groupby(CASE, sort=False):
+            for source in (ITSELF, OWN):
+                kind = group[group["source"] == source]
+                sides = (kind[kind["experiment"] == name] for name in ("five", "main"))
+                found += self._cell(case, f"five - three, on {source}", paired(*sides), source=source)
+        return found
+
+    def _winners(self, experiment: str | None = None) -> pd.DataFrame:
+        rows = self.frames.winners
+        rows = rows[rows["top1"].notna()]
+        return rows if experiment is None else rows[rows["experiment"] == experiment]
+
+    def _cell(self, case, what: str, pairs: pd.Series, **more) -> list[Cell]:
+        if pairs.empty:
+            return []
+        _, network, title, dataset, data = case
+        name = ", ".join(filter(None, (f"{title} on {data}", more.get("optimizer") or more.get("source"))))
+        effect = resampled(name, pairs.to_numpy(), self.replicates, self._generator(what, *case, name))
+        return [Cell(effect=effect, network=network, dataset=dataset, **more)]
+
+    def _generator(self, *names) -> np.random.Generator:
+        """Independent draws for every effect, whatever else there is."""
+        return np.random.default_rng([self.seed, zlib.crc32("\n".join(map(str, names)).encode())])
+
+    def time_reductions(self) -> list[Cell]:
+        """Percent of the forward and backward time that the pruned copy saves, the mean over batch sizes."""
+        return [self._timed(case, rows, lambda share, _: 100 * (1 - share)) for case, rows in self._timings()]
+
+    def parameter_gaps(self) -> list[Cell]:
+        """Percent of the parameters saved minus percent of the time saved."""
+        return [
+            self._timed(case, rows, lambda share, kept: 100 * (1 - kept) - 100 * (1 - share))
+            for case, rows in self._timings()
+        ]
+
+    def _timings(self) -> Iterator[tuple[tuple, pd.DataFrame]]:
+        """Both arms side by side at equal batch sizes, per case."""
+        rows = self.frames.timings
+        sides = (rows[rows["arm"] == arm] for arm in ("target", "proxy"))
+        both = pd.merge(*sides, on=[*CASE, "batch_size"], suffixes=("", "_proxy"))
+        return both.groupby(CASE, sort=False)
+
+    def _timed(self, case, rows, function) -> Cell:
+        generator = self._generator("time", *case)
+        shares, kept = [], []
+        for row in rows.itertuples():
+            full, narrow = (self._medians(times, generator) for times in (row.samples, row.samples_proxy))
+            shares.append(narrow / full)
+            kept.append(row.parameters_proxy / row.parameters)
+        values = function(np.mean(shares, axis=0), np.mean(kept))
+        effect = Effect(label=f"{case[2]} on {case[4]}", value=float(values[0]), samples=values[1:])
+        return Cell(effect=effect, network=case[1], dataset=case[3])
+
+    def _medians(self, times, generator) -> np.ndarray:
+        """The median of measured times, and of these times drawn again; unknown for a single one."""
+        times = np.atleast_1d(np.asarray(times, dtype=float))
+        drawn = np.median(generator.choice(times, size=(self.replicates, times.size)), axis=1)
+        return np.concatenate([[np.median(times)], drawn if times.size > 1 else np.full(self.replicates, np.nan)])
+
+    def depths(self) -> list[Cell]:
+        """Spearman's correlation of depth and share kept over the groups of the pruned copy; groups are resampled."""
+        rows = self.frames.widths
+        rows = rows[rows["source"] == OWN]
+        found = []
+        for case, group in rows.groupby(CASE, sort=False):
+            sides = group["place"].to_numpy(dtype=float), group["share"].to_numpy(dtype=float)
+            generator = self._generator("depth", *case)
+            picks = generator.integers(len(group), size=(self.replicates, len(group)))
+            samples = CORRELATIONS["spearman"](*(side[picks] for side in sides))
+            value = float(CORRELATIONS["spearman"](*(side[None] for side in sides))[0])
+            effect = Effect(label=f"{case[2]} on {case[4]}", value=value, samples=samples, mirrored=True)
+            found.append(Cell(effect=effect, network=case[1], dataset=case[3]))
+        return found
+
+    def loss_shares(self) -> list[Cell]:
+        """Share of the epochs in which the copy's mean training loss is above the network's."""
+        return [self._curve(case, target, proxy, _above) for case, target, proxy in self._curves()]
+
+    def loss_overlaps(self) -> list[Cell]:
+        """Share of the epochs in which the bands of one deviation about both means overlap."""
+        return [self._curve(case, target, proxy, _overlapping) for case, target, proxy in self._curves()]
+
+    def _curves(self) -> Iterator[tuple[tuple, np.ndarray, np.ndarray]]:
+        """(case, losses of the network, losses of the copy), each with a row per seed that both have."""
+        for case, rows in self.frames.curves.groupby(CASE, sort=False):
+            tables = [
+                rows[rows["arm"] == arm].pivot_table(index="seed", columns="epoch", values="train_loss")
+                for arm in ("target", "proxy")
+            ]
+            target, proxy = tables[0].align(tables[1], join="inner")
+            if target.size:
+                yield case, target.to_numpy(), proxy.to_numpy()
+
+    def _curve(self, case, target, proxy, share) -> Cell:
+        gap = proxy - target
+        moved = gap.mean(axis=0) + deviations(gap, self.replicates, self._generator("curve", *case))
+        bands = target.std(axis=0, ddof=1) + proxy.std(axis=0, ddof=1) if len(gap) > 1 else np.nan
+        effect = Effect(
+            label=f"{case[2]} on {case[4]}", value=float(share(gap.mean(axis=0), bands)), samples=share(moved, bands)
+        )
+        return Cell(effect=effect, network=case[1], dataset=case[3])
+
+    def selected_distances(self) -> dict[str, list[Effect]]:
+        """Per hyperparameter, the distance of the mean selected values of proxy and target in pooled deviations."""
+        found: dict[str, list[Effect]] = {name: [] for name in FIVE}
+        for case, arms in self._selections():
+            for name in FIVE:
+                found[name].append(self._distance(case, name, *(arms[source][name] for source in (OWN, ITSELF))))
+        return found
+
+    def _selections(self) -> Iterator[tuple[tuple, dict[str, pd.DataFrame]]]:
+        """(case, kind of search -> the values selected by each search seed on the searched scale)."""
+        rows = self._winners("five")
+        for case, group in rows.groupby(CASE, sort=False):
+            arms = {
+                source: scaled(part.drop_duplicates("search_seed").set_index("search_seed"))
+                for source, part in group.groupby("source")
+            }
+            if {ITSELF, OWN} <= set(arms):
+                yield case, arms
+
+    def _distance(self, case, name, proxy, target) -> Effect:
+        label = f"{name}, {case[2]} on {case[4]}"
+        gap = proxy.mean() - target.mean()
+        freedom = len(proxy) + len(target) - 2
+        spread = ((len(proxy) - 1) * proxy.var() + (len(target) - 1) * target.var()) / freedom if freedom > 1 else 0
+        if not spread > 0:  # one search each, or searches that all agree
+            return Effect(label=label, value=0.0 if gap == 0 else np.inf, samples=np.full(self.replicates, np.nan))
+        generator = self._generator("distance", *case, name)
+        moved = [deviations(side.to_numpy(), self.replicates, generator) for side in (proxy, target)]
+        samples = np.abs(gap + moved[0] - moved[1]) / np.sqrt(spread)
+        return Effect(label=label, value=float(abs(gap) / np.sqrt(spread)), samples=samples)
+
+    def importance_correlations(self) -> list[Cell]:
+        """Spearman's correlation of importance and relative spread, per case and kind of search.
+
+        Importance is the share of the variance of a search's accuracies that a hyperparameter explains alone
+        (`stats.main_effects`), averaged over searches; the spread of the selected values is their deviation over the
+        range that was tried. Searches are resampled.
+        """
+        found = []
+        for case, arms in self._selections():
+            trials = _finished(_of_case(self.frames.trials, case))
+            for source in (ITSELF, OWN):
+                part = trials[trials["source"] == source]
+                effect = self._importance(case, source, part, arms[source], np.ptp(scaled(trials), axis=0))
+                if effect is not None:
+                    found.append(Cell(effect=effect, network=case[1], dataset=case[3], source=source))
+        return found
+
+    def _importance(self, case, source, trials, selected, ranges) -> Effect | None:
+        effects = {
+            seed: main_effects(scaled(rows), rows["value"], seed=self.seed)
+            for seed, rows in trials.groupby("search_seed")
+            if len(rows) >= 4 and seed in selected.index
+        }
+        if len(effects) < 2:
+            return None
+        importance = np.array([shares.to_numpy() for shares in effects.values()])
+        values = selected.loc[list(effects)].to_numpy() / np.where(ranges > 0, ranges, 1)
+        generator = self._generator("importance", *case, source)
+        picks = np.vstack(
+            [np.arange(len(values)), generator.integers(len(values), size=(self.replicates, len(values)))]
+        )
+        ranks = CORRELATIONS["spearman"](importance[picks].mean(axis=1), values[picks].std(axis=1, ddof=1))
+        label = f"search on {source}, {case[2]} on {case[4]}"
+        return Effect(label=label, value=float(ranks[0]), samples=ranks[1:], mirrored=True)
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.Series:
+    """Per search seed, the mean over training seeds of accuracy in `a` minus accuracy in `b`, equal seeds paired."""
+    both = a.merge(b, on=["search_seed", "seed"], suffixes=("_a", "_b"))
+    return (both["top1_a"] - both["top1_b"]).groupby(both["search_seed"]).mean()
+
+
+def scaled(rows: pd.DataFrame) -> pd.DataFrame:
+    """The five hyperparameters on the scale on which they are compared."""
+    return pd.DataFrame(
+        {name: rows[name].astype(float) if name in LINEAR else np.log10(rows[name].astype(float)) for name in FIVE}
+    )
+
+
+def _of_case(rows, case) -> pd.DataFrame:
+    return rows[np.logical_and.reduce([rows[name] == value for name, value in zip(CASE, case, strict=True)])]
+
+
+def _finished(trials) -> pd.DataFrame:
+    """The trials over five hyperparameters that ran to their end."""
+    return trials[(trials["experiment"] == "five") & (trials["state"] == "complete") & trials["value"].notna()]
+
+
+def _above(gap, bands):
+    return (gap > 0).mean(axis=-1) * np.where(np.isnan(gap).any(axis=-1), np.nan, 1.0)
+
+
+def _overlapping(gap, bands):
+    return (np.abs(gap) <= bands).mean(axis=-1) * np.where(
+        np.isnan(gap).any(axis=-1) | np.isnan(bands).any(), np.nan, 1
+    )

@@ -1,0 +1,298 @@
+"""The specs of every experiment, each with what it stands for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from scipy.stats import qmc
+
+from pruneproxy import data, models, surgery
+from pruneproxy.errors import choose
+from pruneproxy.recipes.proxy_hpo.protocol import Case, cases
+from pruneproxy.runs import Pruning, RunSpec
+from pruneproxy.search import Dimension, SearchSpec, WinnerSpec, apply
+from pruneproxy.timing import TimingSpec
+from pruneproxy.train import TrainConfig
+
+NEARLY_ALL = 99.999
+FRESH = 1000  # seeds of trainings that no search has seen start here
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A spec and the place that it has in a table or figure."""
+
+    spec: object
+    experiment: str
+    labels: dict = field(default_factory=dict)
+
+
+def training(case: Case) -> TrainConfig:
+    """How a network is trained, up to what is searched; the values that are searched are those of Fig. 2."""
+    return TrainConfig(
+        epochs=case.epochs,
+        batch_size=case.prior_batch_size,
+        lr=case.prior_lr,
+        weight_decay=case.prior_weight_decay,
+        momentum=0.9,
+        nesterov=case.nesterov,
+        milestones=case.milestones,
+        precision=case.precision,
+        evaluate_on=case.searched_on,
+        evaluate_every=case.evaluate_every,
+    )
+
+
+def network(case: Case, *, model: str = "", width: float | None = None) -> models.ModelConfig:
+    """The network of a case, or another member of its family."""
+    return models.ModelConfig(
+        name=model or case.model, width=width or case.width, strides=case.strides, shortcut=case.shortcut
+    )
+
+
+def searched(case: Case, seed: int) -> RunSpec:
+    """The full network as a search trains it."""
+    images = data.DataConfig(
+        name=case.data,
+        train_images=case.train_images,
+        eval_images=case.eval_images,
+        size=case.size,
+        holdout=case.holdout,
+        augment=case.augment,
+    )
+    return RunSpec(data=images, model=network(case), train=training(case), seed=seed)
+
+
+def tested(case: Case, seed: int) -> RunSpec:
+    """The full network as it is trained with settings that were found: judged once, at the end, on the test split."""
+    spec = searched(case, seed)
+    return replace(
+        spec,
+        data=replace(spec.data, eval_images=case.test_images),
+        train=replace(spec.train, evaluate_on="test", evaluate_every=case.epochs),
+    )
+
+
+def channels(case: Case, **choices) -> surgery.PruneConfig:
+    """How the pruned copy chooses its channels (Sec. 4), with any choice replaced."""
+    inside = case.model.startswith(("resnet", "mobilenet"))
+    usual = {
+        "percentile": case.percentile,
+        "sigma": case.sigma,
+        "sigma_rounding": case.sigma_rounding,
+        "score": "synflow",
+        "sign": case.sign,
+        "fan_in": case.fan_in,
+        "coupled": "mean",
+        "picked": case.picked,
+        "threshold_over": case.threshold_over,
+        "scope": case.residual if inside else "all",
+        "batch": case.score_batch,
+    }
+    return surgery.PruneConfig(**(usual | choices))
+
+
+def pruned(case: Case, seed: int, **choices) -> RunSpec:
+    """The copy pruned at initialisation, with the weights that are left."""
+    return replace(searched(case, seed), prune=Pruning(channels=channels(case, **choices), seed=seed, weights="kept"))
+
+
+def _trained(case: Case, seed: int, slimming: float = 0.0, **choices) -> RunSpec:
+    """A copy pruned after training, and initialised again before the search (Sec. 3)."""
+    before = replace(training(case), slimming=slimming, evaluate_every=case.epochs)
+    channel = channels(case, **choices)
+    return replace(searched(case, seed), prune=Pruning(channels=channel, scored_after=before, seed=seed))
+
+
+SOURCES: dict[str, Callable[[Case, int], RunSpec]] = {
+    "itself": searched,
+    "synflow": pruned,
+    "synflow-inner": lambda case, seed: pruned(case, seed, scope="inner"),
+    "synflow-stem": lambda case, seed: pruned(case, seed, scope="stem"),
+    "synflow-signed": lambda case, seed: pruned(case, seed, sign="signed"),
+    "synflow-sum": lambda case, seed: pruned(case, seed, fan_in="sum"),
+    "3sp": lambda case, seed: pruned(case, seed, score="3sp-compute"),
+    "network-slimming": lambda case, seed: _trained(case, seed, slimming=case.slimming, score="slimming"),
+    # A percentile that every channel fails leaves the floor alone to decide: the same share of every group.
+    "neuron-merging": lambda case, seed: _trained(case, seed, score="l1", percentile=NEARLY_ALL),
+    "random-pruning": lambda case, seed: pruned(case, seed, picked="random"),
+    "uniform-width": lambda case, seed: replace(
+        searched(case, seed), model=network(case, width=case.width * case.uniform_width)
+    ),
+}
+
+
+def source(case: Case, name: str, seed: int) -> RunSpec:
+    """What a search trains when it searches on `name`: a copy of the network, or a member of its family."""
+    if name in case.family:
+        return replace(searched(case, seed), model=network(case, model=name))
+    return choose(name, SOURCES, "network to search on")(case, seed)
+
+
+def space(case: Case, hyperparameters: str = "three") -> tuple[Dimension, ...]:
+    """Table 2: the ranges of three or of five hyperparameters."""
+    log = case.spacing == "log"
+    found = (
+        Dimension(field="train.lr", low=case.lr[0], high=case.lr[1], log=log),
+        Dimension(field="train.batch_size", low=case.batch_size[0], high=case.batch_size[1], log=log, integer=True),
+        Dimension(field="train.weight_decay", low=case.weight_decay[0], high=case.weight_decay[1], log=log),
+    )
+    if hyperparameters == "three":
+        return found
+    return (
+        *found,
+        Dimension(field="train.decay_factor", low=case.decay_factor[0], high=case.decay_factor[1], log=log),
+        Dimension(field="train.momentum", low=case.momentum[0], high=case.momentum[1]),
+    )
+
+
+def search(case: Case, name: str, optimizer: str, seed: int, hyperparameters: str = "three") -> SearchSpec:
+    """One search on one network."""
+    return SearchSpec(
+        base=source(case, name, seed),
+        space=space(case, hyperparameters),
+        sampler=optimizer,
+        pruner=case.search_pruner,
+        trials=case.trials if hyperparameters == "three" else case.trials_five,
+        best_of=case.best_of,
+        seed=seed,
+    )
+
+
+def _winners(case: Case, experiment: str, name: str, optimizer: str, seed: int, found: SearchSpec) -> Iterator[Entry]:
+    """The full network trained with what a search found, with seeds that no search has seen."""
+    for training_number in range(case.trainings):
+        fresh = FRESH + seed * case.trainings + training_number
+        yield Entry(
+            spec=WinnerSpec(search=found, target=tested(case, fresh)),
+            experiment=experiment,
+            labels={
+                "optimizer": optimizer,
+                "arm": "target" if name == "itself" else "proxy",
+                "source": name,
+                "search_seed": seed,
+                "seed": fresh,
+            },
+        )
+
+
+def _searches(case: Case, experiment: str, names, optimizers, hyperparameters: str = "three") -> Iterator[Entry]:
+    for seed in range(case.seeds):
+        for optimizer in optimizers:
+            for name in names:
+                found = search(case, name, optimizer, seed, hyperparameters)
+                yield from _winners(case, experiment, name, optimizer, seed, found)
+
+
+def _cross(case: Case) -> Iterator[Entry]:
+    for seed in range(case.seeds):
+        yield from _winners(case, "cross", "synflow", "tpe", seed, search(case, "synflow", "tpe", seed))
+        for other in case.others:
+            found = search(other, "synflow", "tpe", seed)
+            yield from _winners(case, "cross", other.network, "tpe", seed, found)
+
+
+READINGS = {
+    "synflow": "as here: magnitudes, averaged over fan-in, every group scored",
+    "synflow-inner": "streams left whole",
+    "synflow-stem": "streams cut to the stem's channels (released code)",
+    "synflow-signed": "signed scores (Algorithm 1, released code)",
+    "synflow-sum": "summed over fan-in (released code)",
+}
+
+
+def _timing(case: Case) -> Iterator[Entry]:
+    """Every reading of the pruning at the first batch size, the one that is used here at all of them."""
+    for name in READINGS if case.family else ("synflow",):
+        for batch in case.timed_batches if name == "synflow" else case.timed_batches[:1]:
+            narrow = source(case, name, 0)
+            spec = TimingSpec(full=searched(case, 0), narrow=narrow, batch_size=batch, repeats=case.repeats)
+            yield Entry(spec=spec, experiment="timing", labels={"source": name, "batch_size": batch})
+
+
+def _curves(case: Case) -> Iterator[Entry]:
+    for seed in range(case.seeds):
+        for arm, spec in (("target", searched(case, seed)), ("proxy", pruned(case, seed))):
+            yield Entry(spec=spec, experiment="curves", labels={"arm": arm, "seed": seed})
+
+
+def settings(case: Case) -> list[dict]:
+    """Settings spread evenly over the space of three hyperparameters: a Latin hypercube on the searched scales."""
+    found = space(case)
+    points = qmc.LatinHypercube(len(found), rng=0).random(case.configs)
+    return [{d.field: _at(d, float(share)) for d, share in zip(found, point, strict=True)} for point in points]
+
+
+def _at(dimension: Dimension, share: float) -> float:
+    """The value a share of the way through an interval, rounded so that equal settings have equal specs."""
+    low, high = dimension.low, dimension.high
+    value = low * (high / low) ** share if dimension.log else low + share * (high - low)
+    return round(value) if dimension.integer else float(f"{value:.4g}")
+
+
+def proxies(case: Case, seed: int) -> dict[str, RunSpec]:
+    """Every kind of cheaper network, or cheaper training, that may stand in for the full one."""
+    full = searched(case, seed)
+    shared = {
+        "target": full,
+        "pruned": pruned(case, seed),
+        "pruned, inner": pruned(case, seed, scope="inner"),
+        "pruned, stem": pruned(case, seed, scope="stem"),
+        "random pruning": pruned(case, seed, picked="random"),
+        "uniform width": source(case, "uniform-width", seed),
+        "fewer epochs": replace(full, train=replace(full.train, epochs=max(1, round(case.shorter * case.epochs)))),
+    }
+    if case.train_images is not None:
+        fewer = replace(full.data, train_images=max(1, round(case.shorter * case.train_images)))
+        shared["data subset"] = replace(full, data=fewer)
+    if case.shallower:
+        shared["fewer layers"] = replace(full, model=network(case, model=case.shallower))
+    if case.smaller:
+        shared["lower resolution"] = replace(full, data=replace(full.data, size=case.smaller))
+    return shared
+
+
+def _configs(case: Case) -> Iterator[Entry]:
+    for seed in range(max(case.target_seeds, case.proxy_seeds)):
+        for name, spec in proxies(case, seed).items():
+            if seed >= (case.target_seeds if name == "target" else case.proxy_seeds):
+                continue
+            judged = replace(
+                spec,
+                data=replace(spec.data, eval_images=case.test_images),
+                train=replace(spec.train, evaluate_every=spec.train.epochs),
+            )
+            for number, chosen in enumerate(settings(case)):
+                labels = {"proxy": name, "config": number, "seed": seed}
+                yield Entry(spec=apply(judged, chosen), experiment="configs", labels=labels)
+
+
+ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {
+    "main": lambda case: _searches(case, "main", ("itself", "synflow"), case.optimizers),
+    "feasibility": lambda case: _searches(case, "feasibility", case.methods, ("tpe",)),
+    "timing": _timing,
+    "curves": _curves,
+    "family": lambda case: _searches(case, "family", case.family, ("tpe",)),
+    "cross": _cross,
+    "five": lambda case: _searches(case, "five", ("itself", "synflow"), ("tpe",), "five"),
+    "configs": _configs,
+}
+
+
+def entries(case: Case) -> list[Entry]:
+    """Everything that a case runs, in the order of its experiments."""
+    return [entry for name in case.experiments for entry in ENTRIES[name](case)]
+
+
+def grid(case: Case) -> list:
+    """Every spec of a case once; the searches that a winner needs come with it."""
+    found = {}
+    for entry in entries(case):
+        for needed in entry.spec.needs:
+            found[needed.id] = needed
+        found[entry.spec.id] = entry.spec
+    return list(found.values())
+
+
+def specs(scale: str, **overrides) -> list:
+    """Every spec of the recipe at a scale, each once."""
+    return list({spec.id: spec for case in cases(scale, **overrides) for spec in grid(case)}.values())

@@ -1,0 +1,194 @@
+"""Figures of paper 000 from records, and those that it lacks."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from pruneproxy.errors import UserError
+from pruneproxy.figures import COLOURS
+from pruneproxy.recipes.proxy_hpo import proxies
+from pruneproxy.recipes.proxy_hpo.tables import MARGINS, SELECTED
+
+ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
+NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
+OPTIMIZERS = {"tpe": "TPE", "gp": "BO", "cma-es": "CMA-ES"}
+
+
+def _axes(ax: Axes | None, *, height: float = 3.6, width: float = 6.4) -> Axes:
+    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
+
+
+def _some(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    if table.empty:
+        raise UserError(f"expected {what}, got none: run the missing records first")
+    return table
+
+
+def differences(
+    table: pd.DataFrame,
+    labels: Sequence[str],
+    *,
+    ax: Axes | None = None,
+    margins: Sequence[float] = MARGINS,
+    method: str = "proxy",
+) -> Axes:
+    """Differences in points with their intervals, one line per row of `table` (`difference`, `low`, `high`).
+
+    The shaded bands are the margins of equivalence: an interval inside a band is equivalent at that margin.
+    """
+    rows = _some(table, "differences to draw")
+    ax = _axes(ax, height=1.1 + 0.24 * len(rows))
+    for margin in margins:
+        ax.axvspan(-margin, margin, color="0.5", alpha=0.12, linewidth=0)
+    place = np.arange(len(rows))[::-1]
+    lines = rows[["low", "high"]].notna().all(axis=1).to_numpy()
+    ax.hlines(place[lines], rows["low"][lines], rows["high"][lines], color=COLOURS[method], linewidth=1.4)
+    ax.plot(rows["difference"], place, "o", color=COLOURS[method], markersize=4)
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_yticks(place, labels, fontsize="small")
+    ax.set_xlabel("settings of the pruned copy minus settings of the full network (points)")
+    return ax
+
+
+def cell_labels(table: pd.DataFrame) -> list[str]:
+    """`CIFAR10, TPE, ResNet-56` for every row."""
+    return [
+        f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {NAMES.get(row.network, row.network)}"
+        for row in table.itertuples()
+    ]
+
+
+def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
+    """The share of channels that every group keeps, in the order of the network, the floor as a line of its least."""
+    rows = _some(widths[widths["network"] == network], f"the pruned {network}")
+    ax = _axes(ax, width=7.5, height=3.0)
+    looks = dict(zip(rows["kind"].unique(), ("proxy", "other 1", "other 2", "other 3"), strict=False))
+    for kind, group in rows.groupby("kind", sort=False):
+        ax.bar(group["place"], group["share"], color=COLOURS[looks[kind]], width=0.85, label=kind)
+    step = max(1, len(rows) // 20)
+    ticks = rows.iloc[::step]
+    ax.set_xticks(ticks["place"], ticks["group"], rotation=60, ha="right", fontsize="x-small")
+    ax.set(ylabel="share of channels kept", ylim=(0, 1), title=f"{rows['title'].iloc[0]} (for {NAMES[network]})")
+    ax.legend(fontsize="x-small", title="kind of group", title_fontsize="x-small")
+    return ax
+
+
+def times(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Percent saved by the pruned copy: time (with its quartiles), multiplications and parameters, per network."""
+    rows = _some(table, "timings")
+    ax = _axes(ax, height=3.4)
+    place = np.arange(len(rows))
+    looks = {"time": "proxy", "multiplications": "other 3", "parameters": "published"}
+    for shift, (name, look) in zip((-0.27, 0, 0.27), looks.items(), strict=True):
+        ax.bar(place + shift, rows[name], width=0.25, color=COLOURS[look], label=name)
+    ax.vlines(place - 0.27, rows["low"], rows["high"], color="black", linewidth=1.4)
+    names = [f"{row.title}\nbatch {row.batch_size}" for row in rows.itertuples()]
+    ax.set_xticks(place, names, fontsize="x-small")
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.set_ylabel("saved (%)")
+    ax.legend(fontsize="x-small")
+    return ax
+
+
+def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
+    """Fig. 2: mean training loss per epoch of both networks, shaded by one deviation over seeds."""
+    rows = _some(curves[curves["network"] == network], f"training curves of {network}")
+    ax = _axes(ax)
+    for arm, group in rows.groupby("arm", sort=False):
+        found = group.groupby("epoch")["train_loss"].agg(["mean", "std"])
+        ax.plot(found.index, found["mean"], color=COLOURS[arm], label=ARMS[arm].removeprefix("on the "))
+        low, high = found["mean"] - found["std"], found["mean"] + found["std"]
+        ax.fill_between(found.index, low, high, color=COLOURS[arm], alpha=0.2, linewidth=0)
+    ax.set(xlabel="epoch", ylabel="training loss", title=f"{rows['title'].iloc[0]} (for {NAMES[network]})")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def selected(winners: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarray:
+    """Fig. 3: the selected value of each of five hyperparameters, one box per arm, the mean as a dashed line."""
+    rows = _some(winners[winners["experiment"] == "five"].drop_duplicates("search_id"), "searches over five values")
+    if axes is None:
+        axes = plt.subplots(1, len(SELECTED), figsize=(9, 3.2), layout="constrained")[1]
+    for ax, (name, logged) in zip(axes, SELECTED.items(), strict=True):
+        for place, arm in enumerate(ARMS):
+            values = rows.loc[rows["arm"] == arm, name].to_numpy(dtype=float)
+            colour = COLOURS[arm]
+            ax.boxplot(
+                [values],
+                positions=[place],
+                widths=0.6,
+                showmeans=True,
+                meanline=True,
+                showfliers=False,
+                patch_artist=True,
+                boxprops={"facecolor": colour, "alpha": 0.25, "edgecolor": colour},
+                medianprops={"color": colour},
+                meanprops={"color": "black", "linestyle": "--"},
+            )
+            ax.plot(np.full(values.size, place), values, "o", color=colour, markersize=3)
+        ax.set_yscale("log" if logged else "linear")
+        ax.set_xticks([0, 1], ["full", "pruned"], fontsize="small")
+        ax.set_title(name, fontsize="medium")
+    return axes
+
+
+def progress(trials: pd.DataFrame, *, against: str = "seconds", ax: Axes | None = None) -> Axes:
+    """Best validation accuracy so far against what the search has spent, one line per search, full and pruned."""
+    rows = _some(trials, "searches")
+    ax = _axes(ax)
+    for (arm, _), group in rows.groupby(["arm", "search_id"], sort=False):
+        group = group.sort_values("number")
+        spent, best = group[against].fillna(0).cumsum(), group["value"].cummax()
+        ax.step(spent, best, where="post", color=COLOURS[arm], alpha=0.8, linewidth=1.2, label=ARMS[arm])
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    ax.legend(handles.values(), handles.keys(), fontsize="small")
+    units = {"seconds": "seconds of training spent", "multiplications": "multiplications spent"}
+    ax.set(xlabel=units[against], ylabel="best accuracy so far (%)")
+    return ax
+
+
+def at_cost(table: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarray:
+    """Every proxy as a line, the cheapest on top: its cost, its rank correlation and its regret, with intervals."""
+    rows = _some(table, "proxies").sort_values("seconds", ascending=False)
+    if axes is None:
+        height = 1.2 + 0.3 * len(rows)
+        axes = plt.subplots(1, 3, figsize=(9.5, height), sharey=True, layout="constrained")[1]
+    place = np.arange(len(rows))
+    colours = [COLOURS[_look(name)] for name in rows["proxy"]]
+    axes[0].scatter(rows["seconds"], place, c=colours, label="measured time", zorder=3)
+    axes[0].scatter(rows["multiplications"], place, facecolors="none", edgecolors=colours, label="multiplications")
+    axes[0].axvline(1, color="0.6", linewidth=0.8)
+    axes[0].set(xlabel="cost relative to the full network", xlim=(0, None))
+    for ax, measure in zip(axes[1:], MEASURES, strict=True):
+        ax.hlines(place, rows[f"{measure} low"], rows[f"{measure} high"], color=colours, alpha=0.5)
+        ax.scatter(rows[measure], place, c=colours, zorder=3)
+        ax.set_xlabel(MEASURES[measure])
+    axes[1].axvline(rows["null high"].mean(), color="0.4", linestyle=":", label="97.5 % of shuffled proxies")
+    axes[2].axvline(rows["chance regret"].mean(), color="0.4", linestyle=":", label="a setting drawn blindly")
+    axes[0].set_yticks(place, rows["proxy"], fontsize="small")
+    for ax in axes:
+        ax.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, 1.12), frameon=False, ncols=2)
+    return axes
+
+
+MEASURES = {"correlation": "rank correlation", "regret": "regret (points of accuracy)"}
+
+
+def _look(proxy: str) -> str:
+    if proxy.startswith("pruned"):
+        return "proxy"
+    looks = {proxies.ANOTHER_SEED: "target", "random pruning": "other 2", "uniform width": "uniform"}
+    return looks.get(proxy, "other 1")
+
+
+def ranks(configs: pd.DataFrame, proxy: str, *, ax: Axes | None = None) -> Axes:
+    """Accuracy of the same settings on a proxy and on the full network; the colour is the learning rate."""
+    rows = _some(proxies.scatter_data(configs, proxy), f"settings on {proxy}")
+    ax = _axes(ax, width=4.2, height=3.6)
+    drawn = ax.scatter(rows["top1"], rows["target"], c=np.log10(rows["lr"]), cmap="cividis", edgecolors="0.4", s=26)
+    ax.figure.colorbar(drawn, ax=ax, label="log10 lr")
+    ax.set(xlabel=f"{proxy} (%)", ylabel="full network (%)")
+    return ax

@@ -1,0 +1,98 @@
+"""Importance of channels. A score maps every group of coupled channels to one number per channel; larger is kept."""
+
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor, nn
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.scores.choices import COUPLED, FAN_IN, MODES, SIGNS, Choices
+from pruneproxy.scores.flow import synflow_iterative
+from pruneproxy.scores.layers import couple, kernels, on_shortcuts
+from pruneproxy.scores.saliency import gate_saliency, saliency_per_cost, synflow
+from pruneproxy.scores.weights import (
+    drawn,
+    geometric_median,
+    l1,
+    l1_norms,
+    l2_norms,
+    norm_scales,
+    producing_weights,
+)
+
+__all__ = [
+    "COUPLED",
+    "FAN_IN",
+    "GROUPWISE",
+    "LAYERWISE",
+    "MODES",
+    "NEED_BATCH",
+    "SCORES",
+    "SIGNS",
+    "Choices",
+    "gate_saliency",
+    "geometric_median",
+    "l1",
+    "l1_norms",
+    "l2_norms",
+    "norm_scales",
+    "of_groups",
+    "of_layers",
+    "on_shortcuts",
+    "producing_weights",
+    "saliency_per_cost",
+    "synflow",
+    "synflow_iterative",
+]
+
+LAYERWISE = {
+    "l1": lambda model, names, choices: _of_weights(model, names, l1_norms, choices),
+    "l2": lambda model, names, choices: _of_weights(model, names, l2_norms, choices),
+    "geometric-median": lambda model, names, choices: _of_weights(model, names, geometric_median, choices),
+    "synflow": synflow,
+}
+GROUPWISE = {
+    "slimming": norm_scales,
+    "synflow-iterative": synflow_iterative,
+    "3sp": gate_saliency,
+    "3sp-compute": saliency_per_cost,
+    "random": drawn,
+}
+SCORES = {**LAYERWISE, **GROUPWISE}
+NEED_BATCH = ("synflow", "3sp", "3sp-compute")
+
+
+def of_groups(
+    model: nn.Module, groups: Iterable, *, score: str, choices: Choices, layered: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Per group, the score of each of its channels, in float64 on the CPU.
+
+    `layered` are the scores of the single layers, if they are known already.
+    """
+    groups = list(groups)
+    choose(score, SCORES, "score")
+    if score in GROUPWISE:
+        return _finite(GROUPWISE[score](model, groups, choices))
+    known = of_layers(model, score=score, choices=choices) if layered is None else layered
+    return {g.name: couple([known[name] for name in kernels(model, g)], choices.coupled) for g in groups}
+
+
+def of_layers(model: nn.Module, *, score: str, choices: Choices) -> dict[str, Tensor]:
+    """The scores of the output channels of every convolution and linear layer that belong to a group of `model`."""
+    if score not in LAYERWISE:
+        raise UserError(
+            f"expected a score of single layers ({', '.join(LAYERWISE)}), got {score!r}: take threshold_over='groups'"
+        )
+    names = [name for group in model.groups() for name in kernels(model, group)]
+    return _finite(LAYERWISE[score](model, names, choices))
+
+
+def _of_weights(model, names, norms, choices):
+    return {name: norms(model.get_submodule(name).weight, fan_in=choices.fan_in).cpu() for name in names}
+
+
+def _finite(scores: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The scores, if all are numbers; else an error, because a rank of NaN means nothing."""
+    broken = next((name for name, values in scores.items() if not values.isfinite().all()), None)
+    if broken is not None:
+        raise UserError(f"expected finite scores, got others in {broken}: score a network whose weights are finite")
+    return scores

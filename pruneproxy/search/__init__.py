@@ -1,0 +1,23 @@
+"""Hyperparameter search: propose settings, train with them, learn from the result; repeatable and safe to kill."""
+
+from pruneproxy.search.config import BEST_OF, OBJECTIVES, SearchSpec, WinnerSpec
+from pruneproxy.search.loop import DIRECTIONS, Outcome, Trial, best, optimise
+from pruneproxy.search.pruners import PRUNERS
+from pruneproxy.search.samplers import SAMPLERS
+from pruneproxy.search.space import Dimension, apply
+
+__all__ = [
+    "BEST_OF",
+    "DIRECTIONS",
+    "OBJECTIVES",
+    "PRUNERS",
+    "SAMPLERS",
+    "Dimension",
+    "Outcome",
+    "SearchSpec",
+    "Trial",
+    "WinnerSpec",
+    "apply",
+    "best",
+    "optimise",
+]

@@ -1,0 +1,128 @@
+"""Where a study lives: in memory, in an SQLite or journal file, or in a database; and the locks of its trials."""
+
+import contextlib
+import logging
+import re
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+
+from pruneproxy.errors import UserError
+from pruneproxy.store import Busy, drop_torn_line
+
+Lock = Callable[..., AbstractContextManager]  # lock(name, wait=...): held inside, Busy when another process holds it
+KINDS = "memory, sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE"
+
+
+def connect(storage: str) -> BaseStorage:
+    """The storage with this address; one that cannot be reached is an error."""
+    kind = storage.split(":", 1)[0]
+    if storage == "memory":
+        return InMemoryStorage()
+    with reaching(storage):
+        if kind in ("journal", "sqlite"):
+            return _in_file(storage, kind)
+        if kind.startswith("postgresql"):
+            return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
+    raise UserError(f"unknown storage {_shown(storage)!r}: expected {KINDS}")
+
+
+def _in_file(storage: str, kind: str) -> BaseStorage:
+    path = _path(storage)
+    if not path.parent.is_dir():
+        raise UserError(f"expected the folder of the storage {storage} to exist, got none: make {path.parent}")
+    with locks(storage)("connect"):  # two processes must not both make the tables
+        if kind == "journal":
+            return JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
+        # A writer waits for another instead of giving up after sqlite's five seconds.
+        return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}})
+
+
+class _JournalLock:
+    """Held while a journal is written. Unlike Optuna's own locks, a killed writer leaves neither it nor half a line."""
+
+    def __init__(self, path: Path):
+        self._path, self._held = path, FileLock(f"{path}.lock")
+
+    def acquire(self) -> bool:
+        """Waits for the lock, and removes what a killed writer has left."""
+        self._held.acquire()
+        drop_torn_line(self._path)
+        return True
+
+    def release(self):
+        """Gives it to the next writer."""
+        self._held.release()
+
+
+def _path(storage: str) -> Path:
+    return Path(re.sub("^(journal:|sqlite.*?:///)", "", storage))
+
+
+@contextlib.contextmanager
+def reaching(storage: str):
+    """Turns what goes wrong inside with a storage into one sentence, and keeps Optuna quiet."""
+    try:
+        with quiet():
+            yield
+    except UserError:
+        raise
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"expected a driver for {_shown(storage)}, got none: pip install {error.name} (or name another --storage)"
+        ) from error
+    except Exception as error:
+        said = _shown(str(error.__cause__ or error).strip().split("\n")[0])
+        raise UserError(
+            f"expected to reach the storage {_shown(storage)}, got: {said}. Every finished run is kept: make it "
+            f"reachable or name another one ({KINDS})"
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet():
+    """Inside, Optuna neither logs nor warns that a part of it is experimental."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _shown(address: str) -> str:
+    """An address without its password."""
+    return re.sub(r"(://[^:@/\s]*):[^@\s]*@", r"\1:***@", address)
+
+
+def locks(storage: str) -> Lock:
+    """Locks beside the storage's file. A server has none: its locks bind the processes of one machine only."""
+    if storage == "memory":
+        return lambda name, *, wait=True: contextlib.nullcontext()
+    in_file = storage.startswith(("journal:", "sqlite"))
+    folder = Path(f"{_path(storage)}.locks" if in_file else tempfile.gettempdir() + "/pruneproxy-locks")
+
+    @contextlib.contextmanager
+    def lock(name: str, *, wait: bool = True):
+        held = FileLock(folder / f"{name}.lock", timeout=-1 if wait else 0)
+        try:
+            held.acquire()
+        except Timeout as error:
+            raise Busy(name) from error
+        except OSError as error:
+            raise UserError(f"expected to lock trials in {folder}, got: {error}") from error
+        try:
+            yield
+        finally:
+            held.release()
+
+    return lock
