@@ -54,7 +54,9 @@ def test_each_network_alone_stands_beside_the_verdict_on_all():
     alone = {CLAIM.id: {"resnet56": "confirmed", "mobilenet_v2": "inconclusive"}}
     table = pages.claims_table([CLAIM], [VERDICT], alone)
     assert "(resnet56 alone: confirmed; mobilenet_v2 alone: inconclusive)" in table
-    assert "| confirmed | inconclusive |" in pages.claims_summary([CLAIM], [VERDICT], alone)
+    assert "| resnet56 confirmed, mobilenet_v2 inconclusive |" in pages.claims_summary([CLAIM], [VERDICT], alone)
+    same = {CLAIM.id: {"resnet56": "confirmed", "mobilenet_v2": "not run"}}
+    assert "resnet56" not in pages.claims_summary([CLAIM], [VERDICT], same)
 
 
 def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
@@ -163,6 +165,24 @@ def test_a_notebook_is_run_on_the_records_of_its_part_and_trains_nothing(tmp_pat
     assert job.output == tmp_path / "staged/notebooks/hp_space/1-x.ipynb"
     with pytest.raises(UserError, match="unknown parameter of 1-x.ipynb 'epocs': expected one of epochs, missing"):
         making.job(notebook, making.BookConfig(root=tmp_path, parameters={"epocs": 3}), {}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "folder, opened, stem",
+    [
+        ("synthesis", ["proxy_hpo"], "proxy_hpo"),
+        ("synthesis", ["proxy_hpo", "hp_space"], "synthesis"),
+        ("synthesis", [], "synthesis"),
+        ("hp_space", ["proxy_hpo"], "hp_space"),
+        ("notebooks", ["hp_space"], "tour"),
+    ],
+)
+def test_a_notebook_of_no_recipe_s_folder_shows_the_one_recipe_that_it_opens(tmp_path, folder, opened, stem):
+    notebook = tmp_path / folder / "0-tour.ipynb"
+    notebook.parent.mkdir()
+    cells = [nbformat.v4.new_code_cell(f'study = notebook.open_study("{name}", globals())') for name in opened]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
+    assert making.recipe_read(notebook, ("hp_space", "proxy_hpo")) == stem
 
 
 def test_a_book_without_workers_is_an_error():

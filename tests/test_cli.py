@@ -13,7 +13,7 @@ import pytest
 from pruneproxy.__main__ import main
 from pruneproxy.commands import duration, seconds
 from pruneproxy.errors import UserError
-from pruneproxy.recipes import hp_space
+from pruneproxy.recipes import RECIPES, hp_space
 from pruneproxy.store import Store
 
 FAST = ["--set", "epochs=1", "--set", "train_images=60", "--set", "eval_images=40"]
@@ -52,7 +52,7 @@ def test_status_counts_and_estimates(tmp_path, capsys):
     main(["status", "hp_space", "--scale", "paper", "--records", str(tmp_path)])
     assert re.search(r"828 missing   about \d+.\d h of one worker", capsys.readouterr().out)
     assert main(["status", "--records", str(tmp_path / "none")]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(hp_space.SCALES)
+    assert len(capsys.readouterr().out.splitlines()) == sum(len(recipe.SCALES) for recipe in RECIPES.values())
 
 
 def test_claims_are_listed_as_text_and_as_json(tmp_path, capsys):
@@ -78,7 +78,7 @@ def test_models_and_data_are_listed(tmp_path, capsys):
     [
         (
             ["run", "hp_spaces", "--scale", "smoke"],
-            "unknown recipe 'hp_spaces' (did you mean 'hp_space'?): expected one of hp_space",
+            "unknown recipe 'hp_spaces' (did you mean 'hp_space'?): expected one of proxy_hpo, hp_space",
         ),
         (["run", "hp_space", "--scale", "huge"], "unknown scale 'huge': expected one of paper, gpu, lab, smoke"),
         (

@@ -1,9 +1,8 @@
-"""Regret, hits, rank correlations and importances of hyperparameters, by hand, SciPy and simulation."""
+"""Regret, hits and rank correlations, by hand, SciPy and simulation."""
 
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
@@ -94,18 +93,8 @@ def test_transfer_is_repeatable_and_leaves_its_input_alone():
         (lambda: stats.regret([1, np.nan], [1, 2]), "diverged"),
         (lambda: stats.regret([1, 2], [1, 2], k=3), "k from 1"),
         (lambda: stats.rank_correlation([1, 2], [1, 2], kind="pearson"), "unknown rank correlation 'pearson'"),
-        (lambda: stats.main_effects(pd.DataFrame({"x": [1, 2]}), [1, 2]), "four or more trials"),
     ],
 )
 def test_bad_input_says_what_is_expected(call, message):
     with pytest.raises(UserError, match=message):
         call()
-
-
-def test_main_effects_find_the_variance_that_each_column_explains():
-    generator = np.random.default_rng(6)
-    settings = pd.DataFrame(generator.random((400, 3)), columns=["a", "b", "c"])
-    values = 4 * settings["a"] + 2 * settings["b"]  # variances 16 / 12 and 4 / 12: shares 0.8, 0.2 and 0
-    shares = stats.main_effects(settings, values)
-    assert shares.to_numpy() == pytest.approx([0.8, 0.2, 0.0], abs=0.06)
-    assert stats.main_effects(settings, np.ones(400)).tolist() == [0, 0, 0]

@@ -1,8 +1,11 @@
 """The whole book, step by step: stage the pages, run the notebooks, write what the records say, build the HTML."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import nbformat
 
 from pruneproxy.book import contents, evidence, execute, html, pages
 from pruneproxy.book.parameters import check_parameters, parameter_names
@@ -46,7 +49,7 @@ def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: P
 
     A notebook that is no part of a recipe, such as the tour, names its records itself.
     """
-    stem = contents.stem(notebook)
+    stem = recipe_read(notebook, scales)
     usual = {"missing": "skip"}
     if stem in scales:
         usual |= {"records": str((config.root / evidence.RECORDS / stem).resolve()), "scale": scales[stem]}
@@ -54,6 +57,16 @@ def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: P
     check_parameters(notebook, config.parameters)
     chosen = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
     return execute.Job(source=notebook, output=source / notebook.relative_to(config.root), parameters=chosen)
+
+
+def recipe_read(notebook: Path, stems: Iterable[str]) -> str:
+    """The recipe whose records a notebook shows: its folder's; in a folder of none, the only one that it opens."""
+    stem = contents.stem(notebook)
+    if stem in stems or notebook.parent.name == "notebooks":
+        return stem
+    cells = nbformat.read(notebook, as_version=4).cells
+    opened = {name for cell in cells for name in re.findall(r"open_study\(\s*[\"'](\w+)", cell.source)}
+    return opened.pop() if len(opened) == 1 else stem
 
 
 def write_generated(folder: Path, found: evidence.Evidence) -> None:

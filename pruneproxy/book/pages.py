@@ -37,13 +37,19 @@ def claims_summary(
     count = Counter(verdict.status for verdict in found)
     scales = ", ".join(sorted({f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.records}))
     first = f"{len(claims)} claims: " + ", ".join(f"{count[status]} {status}" for status in STATUSES)
-    networks = list(dict.fromkeys(name for statuses in by_network.values() for name in statuses))
     rows = [
-        (claim.id, claim.text, verdict.status, *(by_network[claim.id][name] for name in networks))
+        (claim.id, claim.text, verdict.status, _each(verdict, by_network.get(claim.id, {})))
         for claim, verdict in zip(claims, found, strict=True)
     ]
-    head = ("", "Claim", "Verdict", *(f"{name} alone" for name in networks))
+    head = ("", "Claim", "Verdict", "Each network alone")
     return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(head, rows)
+
+
+def _each(verdict: Verdict, alone: Mapping[str, str]) -> str:
+    """Where some network by itself decides otherwise, what each says."""
+    if set(alone.values()) <= {verdict.status, "not run"}:
+        return ""
+    return ", ".join(f"{network} {status}" for network, status in alone.items() if status != "not run")
 
 
 def ledger_table(rows: Iterable[Row]) -> str:

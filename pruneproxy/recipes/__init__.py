@@ -1,5 +1,5 @@
 """What each paper runs, shows and claims. A recipe is a module with SCALES, parameters(), specs(scale, **overrides)."""
 
-from pruneproxy.recipes import hp_space
+from pruneproxy.recipes import hp_space, proxy_hpo
 
-RECIPES = {hp_space.STEM: hp_space}
+RECIPES = {proxy_hpo.STEM: proxy_hpo, hp_space.STEM: hp_space}

@@ -16,7 +16,6 @@ from pruneproxy.stats.correlation import landscape_correlation, repeatability
 from pruneproxy.stats.ellipses import Ellipse, confidence_level, ellipse
 from pruneproxy.stats.equivalence import Equivalence, holm, tost
 from pruneproxy.stats.landscapes import landscape, log_points, roi, seed_deviation
-from pruneproxy.stats.marginals import main_effects
 from pruneproxy.stats.resampling import Estimate, Replicates, bootstrap, estimate, replicate
 from pruneproxy.stats.risks import Risk, cross_risk, risk
 from pruneproxy.stats.transfer import (
@@ -48,7 +47,6 @@ __all__ = [
     "landscape",
     "landscape_correlation",
     "log_points",
-    "main_effects",
     "null_interval",
     "p_value",
     "power",

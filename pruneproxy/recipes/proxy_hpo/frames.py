@@ -98,7 +98,7 @@ def _winner(about, entry, record, by_id, seen):
     searched = found["cost"] if found else {}
     row = labels | {
         "top1": accuracy(record),
-        "validation": found["best"]["value"] if found else math.nan,
+        "validation": found["best"]["value"] if found and found["best"] else math.nan,
         **_settings(record["settings"], entry.spec.target.train),
         "search_seconds": searched.get("seconds"),
         "search_multiplications": searched.get("multiplications"),
@@ -124,8 +124,13 @@ def _trial(labels, trial, found, base) -> dict:
     }
 
 
-def _settings(chosen: dict, base) -> dict:
-    """The five hyperparameters of a training: those that were searched, and the base's own for the others."""
+def _settings(chosen: dict | None, base) -> dict:
+    """The five hyperparameters of a training: those that were searched, and the base's own for the others.
+
+    A search all of whose trials diverged has chosen nothing.
+    """
+    if chosen is None:
+        return dict.fromkeys(SETTINGS, math.nan)
     return {name: chosen.get(field, getattr(base, name)) for name, field in SETTINGS.items()}
 
 

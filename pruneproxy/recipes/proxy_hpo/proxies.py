@@ -1,12 +1,12 @@
 """What a cheaper network, or a cheaper training, is worth as a proxy: the same settings on it and on the full one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from pruneproxy import stats
-from pruneproxy.errors import UserError
+from pruneproxy.errors import UserError, choose
 
 TARGET = "target"
 ANOTHER_SEED = "the network itself, another seed"
@@ -31,10 +31,7 @@ def at_cost(configs: pd.DataFrame, *, k: int = 3, replicates: int = 2000, seed: 
     the full network's best is among the proxy's `k` best. The row of the network itself takes one of its seeds as
     proxy and the other seeds as target: no proxy can be expected to do better.
     """
-    one = configs["case"].nunique()
-    if one > 1:
-        raise UserError(f"expected the settings of one network, got {one} networks: select one case first")
-    table = values(configs)
+    table = _of_one_network(configs)
     costs = _costs(configs)
     rows = [
         {"proxy": name, "settings": len(proxy), **costs.get(name, costs.get(TARGET, {}))}
@@ -42,6 +39,13 @@ def at_cost(configs: pd.DataFrame, *, k: int = 3, replicates: int = 2000, seed: 
         for name, proxy, target in _sides(table)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _of_one_network(configs: pd.DataFrame) -> pd.DataFrame:
+    one = configs["case"].nunique()
+    if one > 1:
+        raise UserError(f"expected the settings of one network, got {one} networks: select one case first")
+    return values(configs)
 
 
 def _sides(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -95,3 +99,104 @@ def scatter_data(configs: pd.DataFrame, proxy: str) -> pd.DataFrame:
     """Every setting's mean accuracy on a proxy and on the full network, with its learning rate."""
     means = configs.groupby(["proxy", "config"])[["top1", "lr"]].mean()
     return means.loc[proxy].join(means.loc[TARGET]["top1"].rename("target"), how="inner").reset_index()
+
+
+def compared(
+    configs: pd.DataFrame, *, against: str = "pruned", replicates: int = 1000, seed: int = 0, level: float = 0.95
+) -> pd.DataFrame:
+    """Every proxy minus the one that is named `against`: rank correlation and regret, with paired intervals.
+
+    Both are computed on the settings that all proxies have, and the intervals on the same resampled sets of settings,
+    so that what makes a set easy or hard cancels; they are narrower than two intervals side by side suggest.
+    """
+    sides = {name: (proxy, target) for name, proxy, target in _sides(_of_one_network(configs))}
+    choose(against, sides, "proxy")
+    shared = sorted(set.intersection(*(set(proxy.index) for proxy, _ in sides.values())))
+    picks = np.random.default_rng(seed).integers(len(shared), size=(replicates, len(shared)))
+    picks = np.vstack([np.arange(len(shared)), picks])
+    found = {name: _resampled(*(side.loc[shared] for side in both), picks) for name, both in sides.items()}
+    rows = [
+        {"proxy": name, "settings": len(shared)}
+        | {
+            key: value
+            for measure in MEASURES
+            for key, value in _interval(measure, mine[measure] - found[against][measure], level).items()
+        }
+        for name, mine in found.items()
+        if name != against
+    ]
+    ends = [f"{measure}{end}" for measure in MEASURES for end in ("", " low", " high")]
+    return pd.DataFrame(rows, columns=["proxy", "settings", *ends])
+
+
+MEASURES = ("correlation", "regret")
+
+
+def _resampled(proxy: pd.DataFrame, target: pd.DataFrame, picks: np.ndarray) -> dict[str, np.ndarray]:
+    """Both measures of every row of `picks`, the means over the proxy's seeds."""
+    sides = [(proxy[number].to_numpy(), target[number].to_numpy()) for number in proxy]
+    rank = stats.transfer.CORRELATIONS["spearman"]
+    return {
+        "correlation": np.mean([rank(mine[picks], known[picks]) for mine, known in sides], axis=0),
+        "regret": np.mean([[stats.transfer.regret(mine[r], known[r]) for r in picks] for mine, known in sides], axis=0),
+    }
+
+
+def _interval(name: str, values: np.ndarray, level: float) -> dict[str, float]:
+    """The first value, and the central interval of the others where they are defined."""
+    known = values[1:][np.isfinite(values[1:])]
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known.size else (np.nan, np.nan)
+    return {name: float(values[0]), f"{name} low": float(low), f"{name} high": float(high)}
+
+
+def sure(table: pd.DataFrame, *, margin: float, by: str = "seconds") -> pd.DataFrame:
+    """The rows of `at_cost`, cheapest first, with what each is shown to be.
+
+    `ranks` says that the whole interval of the correlation lies above that of a shuffled proxy, `safe` that the whole
+    interval of the regret lies within `margin` points.
+    """
+    rows = table.assign(
+        ranks=table["correlation low"] > table["null high"],
+        safe=table["regret high"] <= margin,
+    )
+    return rows.sort_values(by)[["proxy", "seconds", "multiplications", "ranks", "safe"]].reset_index(drop=True)
+
+
+def cheapest(table: pd.DataFrame, *, margin: float, by: str = "seconds") -> str | None:
+    """The cheapest proxy that is shown to rank and to be safe, the network itself left out; None if there is none."""
+    rows = sure(table, margin=margin, by=by)
+    rows = rows[rows["ranks"] & rows["safe"] & (rows["proxy"] != ANOTHER_SEED)]
+    return None if rows.empty else rows["proxy"].iloc[0]
+
+
+def screened(
+    configs: pd.DataFrame, *, ks: Sequence[int] = (1, 2, 3, 5), replicates: int = 300, seed: int = 0
+) -> pd.DataFrame:
+    """What it costs to be sure: try every setting on a proxy, then the proxy's `k` best on the full network.
+
+    `cost` and `seconds` are shares of trying every setting on the full network: of the multiplications, and of the
+    measured time; the `k` trainings are taken to cost as much as any other. `regret` has an interval over settings and
+    is judged by the same accuracies from which the best of the `k` is taken.
+    """
+    costs = _costs(configs)
+    rows = []
+    for name, proxy, target in _sides(_of_one_network(configs)):
+        share = costs.get(name, costs.get(TARGET, {}))
+        for k in sorted({min(k, len(proxy)) for k in ks}):
+            extra = k / len(proxy)
+            found = [
+                stats.transfer.transfer(proxy[number], target[number], k=k, replicates=replicates, seed=seed).regret
+                for number in proxy
+            ]
+            rows.append(
+                {
+                    "proxy": name,
+                    "k": k,
+                    "cost": share["multiplications"] + extra,
+                    "seconds": share["seconds"] + extra,
+                    "regret": float(np.mean([one.value for one in found])),
+                    "low": float(np.mean([one.low for one in found])),
+                    "high": float(np.mean([one.high for one in found])),
+                }
+            )
+    return pd.DataFrame(rows, columns=["proxy", "k", "cost", "seconds", "regret", "low", "high"])

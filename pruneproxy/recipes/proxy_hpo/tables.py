@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import stats
+from pruneproxy.importance import main_effects
 from pruneproxy.published import read
-from pruneproxy.recipes.proxy_hpo.experiments import READINGS
+from pruneproxy.recipes.proxy_hpo import reanalysis
+from pruneproxy.recipes.proxy_hpo.claims.study import scaled
+from pruneproxy.recipes.proxy_hpo.experiments import READINGS, source
 from pruneproxy.tables import beside, quantities
 
 CELL = ["dataset", "optimizer", "network"]
@@ -88,6 +91,103 @@ def _compared(group: pd.DataFrame) -> dict:
     return row | {"low": low, "high": high, **p, "p worse": stats.p_value(compared, "worse")}
 
 
+def decisions(pairs: pd.DataFrame, *, margins: Sequence[float] = MARGINS, alpha: float = 0.05) -> pd.DataFrame:
+    """What the seeds of `paired` show about each cell: equivalent, non-inferior, better or worse.
+
+    One row per cell, margin and hypothesis, without and with Holm's correction over the cells, as in
+    `reanalysis.judged`; cells with one search are left out.
+    """
+    rows = [
+        dict(zip(CELL, name, strict=True)) | vars(stats.seed_paired(group["top1"], group["typical"]))
+        for name, group in pairs.groupby(CELL, sort=False)
+        if len(group) > 1
+    ]
+    if not rows:
+        return pd.DataFrame(columns=[*CELL, "difference", "hypothesis", "margin", *_JUDGED])
+    return reanalysis.judged(pd.DataFrame(rows), margins=margins, alpha=alpha)
+
+
+_JUDGED = ["p", "shown", "p_holm", "shown_holm"]
+
+
+def decided(table: pd.DataFrame) -> pd.DataFrame:
+    """`decisions`, or `reanalysis.judged`, one row per cell and one column of Holm's p per hypothesis and margin."""
+    names = [
+        hypothesis if pd.isna(margin) else f"{hypothesis} within {margin:g}"
+        for hypothesis, margin in zip(table["hypothesis"], table["margin"], strict=True)
+    ]
+    wide = table.assign(name=names).pivot(index=CELL, columns="name", values="p_holm")
+    order = pd.MultiIndex.from_frame(table[CELL].drop_duplicates())
+    return wide.loc[order, list(dict.fromkeys(names))].rename_axis(columns=None)
+
+
+def optimism(winners: pd.DataFrame) -> pd.DataFrame:
+    """How much higher the best trial of a search on the network itself scored than its settings on the other split."""
+    own = winners[winners["source"] == "itself"]
+    means = own.groupby([*CELL, "search_seed"], sort=False)[["validation", "top1"]].mean()
+    found = (
+        means.groupby(CELL, sort=False).mean().rename(columns={"validation": "best trial", "top1": "on the test split"})
+    )
+    return found.assign(optimism=found["best trial"] - found["on the test split"]).reset_index()
+
+
+def copies(trials: pd.DataFrame, cases) -> pd.DataFrame:
+    """Per method that prunes, percent of multiplications: of a step that is left, of a whole search, of what it needs.
+
+    All are relative to the network itself; "before" is the training of the full network that a method needs before it
+    can prune, relative to a whole search on it. Of TPE's searches, means over seeds.
+    """
+    rows = []
+    for case in cases:
+        mine = trials[(trials["case"] == case.key) & trials["experiment"].isin(("main", "feasibility"))]
+        mine = mine[mine["optimizer"] == "tpe"]
+        step = (mine["multiplications"] / mine["epochs"]).groupby(mine["source"], sort=False).median()
+        whole = mine.groupby(["source", "search_seed"])["multiplications"].sum().groupby("source").mean()
+        if "itself" in step:
+            before = PERCENT * case.epochs * step["itself"] / whole["itself"]
+            rows += [
+                {"title": case.title, "dataset": case.dataset, "source": name}
+                | {"a step": PERCENT * step[name] / step["itself"], "a search": PERCENT * whole[name] / whole["itself"]}
+                | {"before": before if source(case, name, 0).scoring_run else 0.0}
+                for name in step.index.drop("itself")
+            ]
+    return pd.DataFrame(rows, columns=["title", "dataset", "source", "a step", "a search", "before"])
+
+
+def training_losses(curves: pd.DataFrame) -> pd.DataFrame:
+    """Fig. 2 as numbers: mean training loss of both networks at the first and the last epoch.
+
+    With them the share of the epochs in which the copy's mean is higher, and in which the bands of one deviation
+    overlap (unknown for one seed).
+    """
+    rows = []
+    for name, group in curves.groupby(["network", "title", "dataset"], sort=False):
+        table = group.groupby(["arm", "epoch"])["train_loss"].agg(["mean", "std"])
+        if {"target", "proxy"} <= set(group["arm"]):
+            full, narrow = table.loc["target"], table.loc["proxy"]
+            gap, bands = narrow["mean"] - full["mean"], narrow["std"] + full["std"]
+            rows.append(
+                dict(zip(("network", "title", "dataset"), name, strict=True))
+                | {"seeds": group["seed"].nunique(), "epochs": len(gap)}
+                | {"full, first": full["mean"].iloc[0], "copy, first": narrow["mean"].iloc[0]}
+                | {"full, last": full["mean"].iloc[-1], "copy, last": narrow["mean"].iloc[-1]}
+                | {"copy higher": (gap > 0).mean()}
+                | {"bands overlap": (gap.abs() <= bands).mean() if bands.notna().all() else np.nan}
+            )
+    columns = [
+        "network",
+        "title",
+        "dataset",
+        "seeds",
+        "epochs",
+        "full, first",
+        "copy, first",
+        "full, last",
+        "copy, last",
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "copy higher", "bands overlap"])
+
+
 def table_1(winners: pd.DataFrame) -> pd.DataFrame:
     """Table 1: accuracy of the full network with settings found on copies that other methods pruned."""
     printed = published("table-1").rename(columns={"pruning_method": "source", "model": "network"})
@@ -146,7 +246,7 @@ def time_reduction(timings: pd.DataFrame) -> pd.DataFrame:
     """Per network and batch size, percent saved by the pruned copy: time with its spread, multiplications, parameters.
 
     The time is the median over the passes, which the two networks took in turns; `low` and `high` are the quartiles of
-    the reduction from pass to pass.
+    the reduction from pass to pass, `95 low` and `95 high` the interval of the median's from resampled passes.
     """
     keys = ["case", "network", "title", "dataset", "batch_size"]
     rows = []
@@ -161,17 +261,29 @@ def time_reduction(timings: pd.DataFrame) -> pd.DataFrame:
                 "time": _saved(narrow["seconds"], full["seconds"]),
                 "low": np.quantile(each, 0.25),
                 "high": np.quantile(each, 0.75),
+                **dict(zip(_ENDS, _resampled(narrow["samples"], full["samples"]), strict=True)),
                 "multiplications": _saved(narrow["multiplications"], full["multiplications"]),
                 "parameters": _saved(narrow["parameters"], full["parameters"]),
             }
         )
-    return pd.DataFrame(
-        rows, columns=[*keys, "full ms", "narrow ms", "time", "low", "high", "multiplications", "parameters"]
-    )
+    columns = ["full ms", "narrow ms", "time", "low", "high", *_ENDS, "multiplications", "parameters"]
+    return pd.DataFrame(rows, columns=[*keys, *columns])
+
+
+_ENDS = ("95 low", "95 high")
 
 
 def _saved(narrow, full):
     return PERCENT * (1 - narrow / full)
+
+
+def _resampled(narrow: Sequence[float], full: Sequence[float], *, replicates: int = 2000) -> np.ndarray:
+    """The 95 % interval of the percentage that the median saves, from resampled pairs of passes; NaN for one pass."""
+    if len(full) < 2:
+        return np.full(2, np.nan)
+    picks = np.random.default_rng(0).integers(len(full), size=(replicates, len(full)))
+    medians = [np.median(np.asarray(times)[picks], axis=1) for times in (narrow, full)]
+    return np.quantile(_saved(*medians), [0.025, 0.975])
 
 
 def table_3_time(timings: pd.DataFrame) -> pd.DataFrame:
@@ -181,7 +293,8 @@ def table_3_time(timings: pd.DataFrame) -> pd.DataFrame:
     middle = rows.groupby(["dataset", "network"], sort=False)["batch_size"].transform(
         lambda sizes: sorted(sizes)[len(sizes) // 2]
     )
-    ours = rows[rows["batch_size"] == middle].rename(columns={"time": "ours"}).assign(quantity="time reduction")
+    ours = rows[rows["batch_size"] == middle].drop(columns=["low", "high"])
+    ours = ours.rename(columns={"time": "ours", "95 low": "low", "95 high": "high"}).assign(quantity="time reduction")
     printed = published("table-3").rename(columns={"neural_network": "network"})
     printed = printed.drop_duplicates(["dataset", "network"])
     long = quantities(printed, keys=keys[:2], columns={"time_reduction_pct": "time reduction"})
@@ -221,6 +334,39 @@ def table_5(winners: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def transfers(winners: pd.DataFrame, *, against: str = "itself") -> pd.DataFrame:
+    """Every TPE search whose settings the network was trained with, of Tables 3, 4 and 5 together, as in `paired`.
+
+    The difference is the source's accuracy minus that of `against` with the same search seed; its negative is the
+    regret of the source.
+    """
+    found = _same_experiment(winners[winners["optimizer"] == "tpe"], ("main", "family", "cross"))
+    return paired(found.drop_duplicates([*CELL, "source", "search_seed", "seed"]), against=against)
+
+
+def gaps(winners: pd.DataFrame) -> pd.DataFrame:
+    """Tables 4 and 5 as gaps: accuracy with settings of another network minus that with those of the own copy."""
+    keys = ["network", "dataset", "source"]
+    pairs = transfers(winners, against="synflow")
+    cells = differences(pairs[pairs["source"] != "itself"], keys=keys)
+    ours = cells.rename(columns={"difference": "ours"}).assign(quantity="gap")
+    printed = [
+        published(table).rename(columns={"target_network": "network", "source_network": "source", column: "gap"})
+        for table, column in (
+            ("table-4", "derived_difference_to_baseline_points"),
+            ("table-5", "derived_gap_points"),
+        )
+    ]
+    rows = pd.concat([table[[*keys, "gap"]] for table in printed])
+    rows = rows[~rows["source"].str.contains("with pruning")].astype({"gap": float})
+    rows["source"] = rows["source"].str.lower()
+    return beside(
+        ours[[*keys, "quantity", "ours", "low", "high"]],
+        quantities(rows, keys=keys, columns={"gap": "gap"}),
+        keys=[*keys, "quantity"],
+    )
+
+
 def _means(winners: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean accuracy over searches per key, with its t interval."""
     rows = []
@@ -252,6 +398,60 @@ def five(winners: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return beside(ours, printed, keys=[*keys, "quantity"])
+
+
+def five_minus_three(winners: pd.DataFrame) -> pd.DataFrame:
+    """What searching two hyperparameters more, in more trials, does to each kind of search (Sec. 5.3, Table 3)."""
+    keys = ["network", "dataset", "arm"]
+    rows = _same_experiment(winners[winners["optimizer"] == "tpe"], ("main", "five"))
+    rows = rows.assign(source=winners["experiment"])
+    rows = rows[rows.groupby(["case", "arm"])["source"].transform("nunique") == 2]
+    pairs = [paired(group, against="main") for _, group in rows.groupby("arm", sort=False)]
+    cells = differences(pd.concat(pairs), keys=keys) if pairs else pd.DataFrame(columns=[*keys, *_COMPARED])
+    ours = pd.concat([_two_arms(cells, keys), _difference(cells, keys)])
+    ours["quantity"] = ours["quantity"].replace(
+        {"typical": "three", "with pruning": "five", "with pruning minus typical": "five minus three"}
+    )
+    more = read("proxy_hpo", "text-5.3")["val_accuracy_mean_pct"].to_numpy()
+    three = published("table-3").set_index(["dataset", "hyperparameter_optimizer", "neural_network"])
+    names = ["typical_hpo_val_accuracy_mean_pct", "with_pruning_val_accuracy_mean_pct"]
+    three = three.loc[("CIFAR100", "tpe", "resnet56"), names].to_numpy(dtype=float)
+    printed = pd.DataFrame({"network": "resnet56", "dataset": "CIFAR100", "arm": ["target", "proxy"]}).assign(
+        **{"three": three, "five": more, "five minus three": more - three}
+    )
+    columns = {name: name for name in ("three", "five", "five minus three")}
+    return beside(ours, quantities(printed, keys=keys, columns=columns), keys=[*keys, "quantity"])
+
+
+def importances(trials: pd.DataFrame, winners: pd.DataFrame) -> pd.DataFrame:
+    """How much each of five hyperparameters matters to a search, and how widely its selected values spread.
+
+    `importance` is the share of the variance of a search's accuracies that the hyperparameter explains alone
+    (`importance.main_effects`), the mean over searches; `spread` is the deviation of the selected values over the range
+    that was tried. A search counts if four of its trials or more ran to their end; both columns are computed on the
+    scale on which the hyperparameter was searched.
+    """
+    done = trials[(trials["experiment"] == "five") & (trials["state"] == "complete") & trials["value"].notna()]
+    once = winners[winners["experiment"] == "five"].drop_duplicates("search_id")
+    labels = ["network", "dataset", "source"]
+    rows = []
+    for name, group in once.groupby(labels, sort=False):
+        mine = done[np.logical_and.reduce([done[key] == value for key, value in zip(labels, name, strict=True)])]
+        ranges = np.ptp(scaled(done[(done["network"] == name[0]) & (done["dataset"] == name[1])]), axis=0)
+        effects = {
+            seed: main_effects(scaled(part), part["value"])
+            for seed, part in mine.groupby("search_seed")
+            if len(part) >= FEWEST_TRIALS and seed in set(group["search_seed"])
+        }
+        if effects:
+            values = scaled(group.set_index("search_seed").loc[list(effects)]) / np.where(ranges > 0, ranges, 1)
+            found = pd.DataFrame({"importance": pd.DataFrame(effects).mean(axis=1), "spread": values.std()})
+            about = dict(zip(labels, name, strict=True)) | {"searches": len(effects)}
+            rows += [about | {"hyperparameter": key} | row for key, row in found.to_dict("index").items()]
+    return pd.DataFrame(rows, columns=[*labels, "hyperparameter", "importance", "spread", "searches"])
+
+
+FEWEST_TRIALS = 4
 
 
 def savings(pairs: pd.DataFrame) -> pd.DataFrame:
@@ -331,3 +531,9 @@ def readings(table: pd.DataFrame) -> pd.DataFrame:
 def kept_channels(widths: pd.DataFrame) -> pd.DataFrame:
     """Channels kept per group of every pruned network."""
     return widths[["network", "title", "group", "kind", "width", "kept", "share"]]
+
+
+def with_total(widths: dict[str, dict[str, int]]) -> pd.DataFrame:
+    """Numbers of channels per group, one column per name of `widths`, and their sums in a last row."""
+    table = pd.DataFrame(widths).rename_axis("group")
+    return pd.concat([table, table.sum().to_frame("all").T]).rename_axis("group")

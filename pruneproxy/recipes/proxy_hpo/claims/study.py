@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.claims import Effect
+from pruneproxy.importance import main_effects
 from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, deviations, resampled
-from pruneproxy.stats import CORRELATIONS, main_effects
+from pruneproxy.stats import CORRELATIONS
 
 CASE = ["case", "network", "title", "dataset", "data"]
 ITSELF, OWN, OWN_OPTIMIZER = "itself", "synflow", "tpe"
@@ -194,8 +195,8 @@ class Study:
         """Spearman's correlation of importance and relative spread, per case and kind of search.
 
         Importance is the share of the variance of a search's accuracies that a hyperparameter explains alone
-        (`stats.main_effects`), averaged over searches; the spread of the selected values is their deviation over the
-        range that was tried. Searches are resampled.
+        (`importance.main_effects`), averaged over searches; the spread of the selected values is their deviation over
+        the range that was tried. Searches are resampled.
         """
         found = []
         for case, arms in self._selections():

@@ -1,0 +1,146 @@
+"""Functional ANOVA: which share of the variance over the whole space each hyperparameter explains (Sec. 3.3.1, 6.1)."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.importance.axes import Axis, axes_of, encoded
+from pruneproxy.importance.forest import ForestConfig, Leaves, grow
+
+INACTIVE = {
+    "default": "its default value stands for it (for each `Axis` that can be inactive)",
+    # Averages then run over combinations that cannot be, and a switch shares in what its hyperparameters explain.
+    "level": "being inactive is one more value, as probable as it is frequent in the configurations",
+    "random": "a value drawn from its range stands for it: it has no effect there",
+    "active": "its share is that among the configurations where it is active; others are drawn as in `random`",
+}
+LEAST = 4  # configurations
+
+
+def fanova(
+    settings: pd.DataFrame,
+    values,
+    *,
+    axes: Sequence[Axis] | None = None,
+    inactive: str | None = None,
+    forest: ForestConfig | None = None,
+) -> pd.DataFrame:
+    """The share of the variance that each hyperparameter explains alone, its main effect (Hutter et al. 2014).
+
+    A random forest predicts `values` from `settings`. For each tree, the variance of its prediction over one
+    hyperparameter, averaged over all others, is divided by its variance over the box of the `axes` (taken from the
+    data where they are not given); a row has the mean of these shares over the trees as `importance`, and their
+    deviation as `sd`. Missing settings are inactive hyperparameters: name what is to stand for them (`INACTIVE`).
+    """
+    axes, points, values = _prepared(settings, values, axes, inactive)
+    forest = forest or ForestConfig()
+    if inactive != "active":
+        found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest, _singles(axes))
+        return pd.DataFrame(found, index=_names(axes))
+    return pd.concat([_among_active(points, values, axes, column, forest) for column in range(len(axes))])
+
+
+def interactions(
+    settings: pd.DataFrame,
+    values,
+    *,
+    axes: Sequence[Axis] | None = None,
+    inactive: str | None = None,
+    forest: ForestConfig | None = None,
+) -> pd.DataFrame:
+    """The share of the variance that each pair of hyperparameters explains beyond what each of both does alone.
+
+    A row per pair, `first` and `second`, with `importance` and `sd` as in `fanova`, the largest share first.
+    """
+    axes, points, values = _prepared(settings, values, axes, inactive)
+    if inactive == "active":
+        raise UserError("expected default, level or random for pairs with inactive hyperparameters, got active")
+    forest = forest or ForestConfig()
+    pairs = list(itertools.combinations(range(len(axes)), 2))
+    found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest, pairs)
+    names = pd.DataFrame([(axes[i].name, axes[j].name) for i, j in pairs], columns=["first", "second"])
+    return names.assign(**found).sort_values("importance", ascending=False, ignore_index=True)
+
+
+def _shares(points, below, values, forest, subsets) -> dict[str, np.ndarray]:
+    """Mean and deviation over the trees of the shares of some subsets of columns; 0 where nothing varies."""
+    trees = grow(points, values, below, forest)
+    found = np.array([_of_tree(tree, subsets) for tree in trees if tree.variance() > 0])
+    if not found.size:
+        found = np.zeros((1, len(subsets)))
+    return {"importance": found.mean(axis=0), "sd": found.std(axis=0)}
+
+
+def _of_tree(tree: Leaves, subsets) -> list[float]:
+    alone = {column: tree.joint_variance([column]) for column in {column for subset in subsets for column in subset}}
+    total = tree.variance()
+    return [
+        (alone[subset[0]] if len(subset) == 1 else tree.joint_variance(subset) - sum(alone[k] for k in subset)) / total
+        for subset in subsets
+    ]
+
+
+def _among_active(points, values, axes, column, forest) -> pd.DataFrame:
+    rows = ~np.isnan(points[:, column])
+    if rows.sum() < LEAST:
+        return pd.DataFrame({"importance": [np.nan], "sd": [np.nan]}, index=_names(axes[column : column + 1]))
+    found = _shares(*_filled(points[rows], axes, "random", forest.seed), values[rows], forest, [(column,)])
+    return pd.DataFrame(found, index=_names(axes[column : column + 1]))
+
+
+def _filled(points, axes, inactive, seed) -> tuple[np.ndarray, list]:
+    """The points without gaps, and for each column the probability of a value up to a cut."""
+    points, below = points.copy(), [axis.below for axis in axes]
+    for column, axis in enumerate(axes):
+        gaps = np.isnan(points[:, column])
+        if not gaps.any():
+            continue
+        if inactive == "level":
+            below[column] = _with_absent(axis, gaps.mean())
+        points[gaps, column] = _stand_in(axis, inactive, gaps.sum(), np.random.default_rng([seed, column]))
+    return points, below
+
+
+def _stand_in(axis, inactive, count, generator):
+    if inactive == "random":
+        return axis.draw(generator.random(count))
+    if inactive == "level":
+        return axis.absent
+    if axis.default is None:
+        raise UserError(f"expected a default of {axis.name}, which is inactive at times: give its Axis one")
+    return axis.encode([axis.default])[0]
+
+
+def _with_absent(axis, share):
+    return lambda cut: share * (np.asarray(cut) >= axis.absent) + (1 - share) * axis.below(cut)
+
+
+def _prepared(settings, values, axes, inactive):
+    values = np.asarray(values, dtype=float)
+    if len(settings) != values.size or values.size < LEAST or not np.isfinite(values).all():
+        raise UserError(
+            f"expected {LEAST} or more configurations with a finite value each, got {len(settings)} configurations and "
+            f"{np.isfinite(values).sum()} finite values"
+        )
+    axes = axes_of(settings) if axes is None else tuple(axes)
+    points = encoded(settings, axes)
+    gaps = np.isnan(points).any(axis=0)
+    if inactive is not None:
+        choose(inactive, INACTIVE, "treatment of inactive hyperparameters")
+    elif gaps.any():
+        raise UserError(
+            f"expected to be told what stands for {axes[int(gaps.argmax())].name} where it is inactive: "
+            f"inactive is one of {', '.join(INACTIVE)}"
+        )
+    return axes, points, values
+
+
+def _singles(axes):
+    return [(column,) for column in range(len(axes))]
+
+
+def _names(axes) -> pd.Index:
+    return pd.Index([axis.name for axis in axes], name="hyperparameter")

@@ -1,0 +1,197 @@
+"""Groups of coupled channels in a network that declares none, from Torch-Pruning's dependency graph.
+
+(Fang et al. 2023, "DepGraph".) The graph is traced through autograd on an example; this module asks it which layers
+share channels, refuses what it gets wrong, and lets it cut.
+"""
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pruneproxy.errors import UserError
+from pruneproxy.tuning import networks
+
+try:
+    import torch_pruning
+except ImportError:  # an optional extra
+    torch_pruning = None
+
+CONVOLUTIONS = (nn.modules.conv._ConvNd,)
+SCORED = (*CONVOLUTIONS, nn.Linear)
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm)
+CUT = (*SCORED, *NORMS, nn.PReLU, nn.Embedding)
+WHOLE = {
+    nn.modules.rnn.RNNBase: "a recurrent layer",
+    nn.MultiheadAttention: "attention heads",
+    nn.GroupNorm: "a group normalisation",
+}
+
+
+@dataclass(frozen=True)
+class Coupled:
+    """Channels that go together: the name of their first layer, their number, and who produces each of them.
+
+    `producers` pairs a layer's name with, for each of its output channels, the channel of the group (or -1).
+    """
+
+    name: str
+    width: int
+    producers: tuple[tuple[str, Tensor], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A traced network with its prunable groups and, by layer, why the other ones are left whole."""
+
+    network: nn.Module
+    groups: tuple[Coupled, ...]
+    whole: dict[str, str]
+    dependencies: object
+
+
+def trace(network: nn.Module, example: networks.Example, *, spare: Sequence[str] = ()) -> Graph:
+    """The `Graph` of a copy of `network`; layers named in `spare` keep all channels."""
+    if torch_pruning is None:
+        raise UserError(
+            "this network declares no groups of channels, so torch-pruning has to find them, and it is not installed: "
+            "run `pip install 'pruneproxy[prune]'`"
+        )
+    network = copy.deepcopy(network).requires_grad_(True)
+    dependencies = _dependencies(network, example)
+    _check_reached(network, dependencies)
+    names = {module: name for name, module in network.named_modules()}
+    groups, whole = [], {}
+    for group in _all_groups(dependencies):
+        root = names[group[0].dep.target.module]
+        why = _left_whole(group, names, spare)
+        if why:
+            whole[root] = why
+        else:
+            groups.append(_coupled(group, names, dependencies))
+    place = {name: number for number, name in enumerate(names.values())}
+    groups.sort(key=lambda group: place[group.name])
+    return Graph(network=network, groups=tuple(groups), whole=whole, dependencies=dependencies)
+
+
+def cut(graph: Graph, keep: Mapping[str, Tensor]) -> nn.Module:
+    """The network of `graph`, which is used up, without the channels that `keep` does not name.
+
+    What goes is looked up for all groups before any layer is cut: Torch-Pruning loses count when layers behind a
+    concatenation are flattened and cut one after the other.
+    """
+    gone: dict[tuple, set[int]] = {}
+    for group in graph.groups:
+        removed = sorted(set(range(group.width)) - set(keep[group.name].tolist()))
+        for item in _coupled_to(graph, group, removed) if removed else ():
+            if isinstance(item.dep.target.module, CUT):
+                gone.setdefault((item.dep.target.module, item.dep.handler), set()).update(item.idxs)
+    for (module, remove), channels in gone.items():
+        remove(module, sorted(channels))
+    return graph.network
+
+
+def _coupled_to(graph: Graph, group: Coupled, channels: Sequence[int]):
+    """Torch-Pruning's list of the layers that lose something with these channels of a group, and what they lose."""
+    module = graph.network.get_submodule(group.name)
+    remove = graph.dependencies.get_pruner_of_module(module).prune_out_channels
+    try:
+        return graph.dependencies.get_pruning_group(module, remove, channels)
+    except Exception as error:
+        raise UserError(
+            f"cannot cut the channels of {group.name} in {type(graph.network).__name__} ({networks.short(error)}): "
+            f"name it in `spare`"
+        ) from error
+
+
+def _dependencies(network: nn.Module, example: networks.Example):
+    """Torch-Pruning's graph. The outputs pass through a multiplication, which marks the layers that make them."""
+    try:
+        with warnings.catch_warnings(), torch.enable_grad():
+            warnings.simplefilter("ignore")
+            return torch_pruning.DependencyGraph().build_dependency(
+                network,
+                example_inputs=example,
+                forward_fn=networks.call,
+                output_transform=lambda output: [tensor * 1.0 for tensor in networks.floating(output)],
+                verbose=False,
+            )
+    except Exception as error:
+        raise UserError(
+            f"cannot trace {type(network).__name__} ({networks.short(error)}): expected a forward pass that autograd "
+            f"can follow from the output to the input; leave out no_grad and detach"
+        ) from error
+
+
+def _check_reached(network: nn.Module, dependencies) -> None:
+    """Every convolution and linear layer must have taken part in the traced pass: else cutting another may break it."""
+    inside = {
+        id(part)
+        for module in network.modules()
+        if isinstance(module, tuple(WHOLE))
+        for part in module.modules()
+        if part is not module
+    }
+    for name, module in network.named_modules():
+        if isinstance(module, SCORED) and id(module) not in inside and module not in dependencies.module2node:
+            raise UserError(
+                f"cannot trace {type(network).__name__}: its layer {name} was not called in the forward pass of the "
+                f"example, so what is coupled to it stays unknown; expected a network that calls the same layers "
+                f"whatever its data and its mode are: remove the layer, or call it instead of using its weights"
+            )
+
+
+def _all_groups(dependencies) -> list:
+    try:
+        roots = (torch_pruning.ops.TORCH_CONV, torch_pruning.ops.TORCH_LINEAR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(dependencies.get_all_groups(root_module_types=roots))
+    except Exception as error:
+        raise UserError(
+            f"cannot follow the channels of {type(dependencies.model).__name__} ({networks.short(error)}): expected "
+            f"layers of torch.nn joined by sums, concatenations and flattening"
+        ) from error
+
+
+def _left_whole(group, names, spare) -> str:
+    """Why the channels of a group are not pruned; empty if they are."""
+    for item in group:
+        module, kind = item.dep.target.module, item.dep.target.type
+        if kind == torch_pruning.ops.OPTYPE.OUTPUT:
+            return "makes the output"
+        if names.get(module) in spare:
+            return f"{names[module]} is spared"
+        if isinstance(module, nn.Parameter):
+            return "is added to a parameter that belongs to no layer"
+        for whole, text in WHOLE.items():
+            if isinstance(module, whole):
+                return f"is coupled to {text} ({names[module]})"
+        if isinstance(module, CONVOLUTIONS) and module.groups > 1 and not _depthwise(module):
+            return f"is coupled to a grouped convolution ({names[module]})"
+        if None in item.root_idxs:
+            return "is rearranged on its way"
+        if kind == torch_pruning.ops.OPTYPE.CONCAT and module.offsets is None:
+            return "is concatenated and flattened with no layer between that tells its channels apart"
+    return ""
+
+
+def _depthwise(module: nn.Module) -> bool:
+    return module.groups == module.in_channels == module.out_channels
+
+
+def _coupled(group, names, dependencies) -> Coupled:
+    """A group with the layers that produce its channels, named by the first that numbers them alike."""
+    width = dependencies.get_out_channels(group[0].dep.target.module)
+    producers = {}
+    for item in group:
+        module = item.dep.target.module
+        if isinstance(module, SCORED) and dependencies.is_out_channel_pruning_fn(item.dep.handler):
+            owner = torch.full((dependencies.get_out_channels(module),), -1)
+            owner[torch.tensor(item.idxs)] = torch.tensor(item.root_idxs)
+            producers[names[module]] = owner
+    alike = [name for name in names.values() if torch.equal(producers.get(name, torch.empty(0)), torch.arange(width))]
+    return Coupled(name=alike[0], width=width, producers=tuple(producers.items()))

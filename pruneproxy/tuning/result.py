@@ -1,0 +1,198 @@
+"""What `tune` found, as numbers, as a frame and in words."""
+
+import html
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy import stats
+from pruneproxy.search import Trial
+from pruneproxy.stats import Equivalence, transfer
+from pruneproxy.tuning.proxies import Proxy
+
+WIDEST = 8  # groups whose channels the summary lists
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Result:
+    """The outcome of `tune`; printing it says in words what was found, saved and not measured.
+
+    `best` is the winning trial on the proxy and `scores` the full network's scores with its settings by seed; `direct`
+    and `direct_scores` are the same for the search on the full network, if there was one. `trials` holds every trial
+    under "proxy", "full", "proxy, drawn" and "full, drawn"; `tested` says whether the scores come from data that no
+    search looked at.
+    """
+
+    proxy: Proxy
+    best: Trial
+    scores: dict[int, float]
+    direct: Trial | None
+    direct_scores: dict[int, float]
+    trials: dict[str, list[Trial]]
+    margin: float | None
+    tested: bool
+    study: str
+
+    @property
+    def settings(self) -> dict:
+        """The best settings found on the proxy."""
+        return self.best.settings
+
+    @property
+    def share(self) -> float:
+        """The multiplications of the proxy as a share of the full network's."""
+        return self.proxy.multiplications / max(self.proxy.full_multiplications, 1)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The seconds that each search, or set of drawn configurations, took."""
+        return {what: sum(trial.seconds for trial in trials) for what, trials in self.trials.items()}
+
+    @property
+    def regret(self) -> float | None:
+        """The mean score that is lost against settings searched on the full network itself; None if not compared.
+
+        Below 0 the proxy's settings did better. It is exactly 0 where both searches found the same settings.
+        """
+        if self.direct is None:
+            return None
+        return float(np.mean(list(self.direct_scores.values()))) - float(np.mean(list(self.scores.values())))
+
+    @property
+    def equivalence(self) -> Equivalence | None:
+        """Two one-sided t tests over seeds, paired, of the full network with the proxy's and with its own settings.
+
+        None without a comparison, or where a training diverged. Without a margin only the interval has a meaning.
+        """
+        ours, theirs = list(self.scores.values()), list(self.direct_scores.values())
+        if self.direct is None or not np.isfinite([*ours, *theirs]).all():
+            return None
+        return stats.tost(ours, theirs, margin=self.margin or math.inf, paired=True)
+
+    @property
+    def correlation(self) -> float | None:
+        """Spearman's correlation of proxy and full network over the drawn configurations; None if none were drawn."""
+        pair = self._drawn()
+        return None if pair is None else transfer.rank_correlation(*pair)
+
+    @property
+    def drawn_regret(self) -> float | None:
+        """The best drawn configuration's score on the full network minus that of the one that the proxy likes best."""
+        pair = self._drawn()
+        return None if pair is None else transfer.regret(*pair)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per trial: what was trained, its number, settings, value, state, epochs and seconds."""
+        rows = [
+            {"trained": what, "number": trial.number, **trial.settings}
+            | {name: getattr(trial, name) for name in ("value", "state", "epochs", "seconds")}
+            for what, trials in self.trials.items()
+            for trial in trials
+        ]
+        return pd.DataFrame(rows)
+
+    def kept(self) -> pd.DataFrame:
+        """One row per group of coupled channels, named by its first layer: its width, and what the proxy keeps."""
+        rows = [(name, width, kept, kept / width) for name, (width, kept) in self.proxy.kept.items()]
+        return pd.DataFrame(rows, columns=["group", "width", "kept", "share"]).set_index("group")
+
+    def _drawn(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The values of the drawn configurations on both networks; one that diverged counts as the worst."""
+        if "full, drawn" not in self.trials:
+            return None
+        found = []
+        for what in ("proxy, drawn", "full, drawn"):
+            values = np.array([trial.value for trial in self.trials[what]], dtype=float)
+            found.append(np.where(np.isnan(values), np.nanmin(values) if np.isfinite(values).any() else 0.0, values))
+        return tuple(found)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The summary as pairs of a title and a sentence."""
+        found = [
+            ("best settings", _settings(self.settings)),
+            ("proxy", self._proxy_line()),
+            ("training step", self._step_line()),
+            ("search", self._search_line()),
+        ]
+        if self.scores:
+            where = "data that no search looked at" if self.tested else "the scores that train returned"
+            found.append(("full network", f"{_scores(self.scores)} ({where})"))
+        found.append(("regret", self._regret_line()))
+        if "full, drawn" in self.trials:
+            found.append(("drawn settings", self._drawn_line()))
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join(f"{title + ':':16}{text}" for title, text in self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = (
+            f"<tr><th style='text-align:left'>{html.escape(title)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for title, text in self.lines()
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def _proxy_line(self) -> str:
+        one = self.proxy
+        if not one.kept:
+            return "the full network itself (percentile 0)"
+        kept = [f"{name or 'network'} {kept} of {width}" for name, (width, kept) in one.kept.items()]
+        more = f" and {len(kept) - WIDEST} more groups" if len(kept) > WIDEST else ""
+        return (
+            f"{self.share:.1%} of {one.full_multiplications:,} multiplications, "
+            f"{one.parameters / max(one.full_parameters, 1):.1%} of {one.full_parameters:,} parameters; channels kept: "
+            f"{', '.join(kept[:WIDEST])}{more}"
+        )
+
+    def _step_line(self) -> str:
+        one = self.proxy
+        return (
+            f"{1000 * one.seconds:.3g} ms on the proxy, {1000 * one.full_seconds:.3g} ms on the full network "
+            f"(ratio {one.seconds / one.full_seconds:.2f})"
+        )
+
+    def _search_line(self) -> str:
+        text = f"{len(self.trials['proxy'])} trials on the proxy in {self.seconds['proxy']:.1f} s"
+        if self.direct is not None:
+            text += f", {len(self.trials['full'])} on the full network in {self.seconds['full']:.1f} s"
+        return text
+
+    def _regret_line(self) -> str:
+        if self.direct is None:
+            return "not measured, for nothing was searched on the full network (compare='search' does it)"
+        if self.equivalence is None:
+            return "not a number: a training of the full network diverged"
+        test = self.equivalence
+        if self.direct.settings == self.settings:
+            return f"{self.regret:.4g}: both searches found the same settings"
+        text = (
+            f"{self.regret:.4g} in units of the score over {len(self.scores)} seeds against "
+            f"{_settings(self.direct.settings)}, 90 % interval {-test.high:.3g} to {-test.low:.3g}; "
+        )
+        if self.margin is None:
+            return text + "no margin was stated, so nothing is said about equivalence"
+        verdict = "equivalent" if test.equivalent else "not shown to be equivalent"
+        return text + f"{verdict} within {self.margin:g} (two one-sided t tests, p {test.p:.2g})"
+
+    def _drawn_line(self) -> str:
+        return (
+            f"over {len(self.trials['full, drawn'])} configurations trained on both, rank correlation "
+            f"{self.correlation:.2f}, regret of the proxy's favourite {self.drawn_regret:.4g}"
+        )
+
+
+def _settings(settings: dict) -> str:
+    values = (f"{value:.4g}" if isinstance(value, float) else str(value) for value in settings.values())
+    return ", ".join(f"{name} {value}" for name, value in zip(settings, values, strict=True))
+
+
+def _scores(scores: dict[int, float]) -> str:
+    values = np.array(list(scores.values()))
+    shown = ", ".join(f"{value:.4g}" for value in values)
+    spread = f", deviation {values.std(ddof=1):.2g}" if len(values) > 1 else ""
+    return f"mean {values.mean():.4g}{spread} over seeds {min(scores)} to {max(scores)}: {shown}"

@@ -1,0 +1,233 @@
+"""`pruneproxy.tune`: winners, regret, words, resuming, and what it leaves alone."""
+
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from torch import nn
+
+import pruneproxy
+from pruneproxy import data, stats, tuning
+from pruneproxy.errors import UserError
+
+EXAMPLE = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+SPACE = {"lr": tuning.log(1e-3, 1.0), "decay": tuning.linear(0, 1), "size": [16, 32]}
+
+
+def factory():
+    return nn.Sequential(nn.Linear(4, 12), nn.ReLU(), nn.Linear(12, 3))
+
+
+class Formula:
+    """A training whose score is known: it is best at lr 0.1, and a little of it depends on the network and the seed."""
+
+    def __init__(self, *, fails_after=None, diverges=lambda settings: False, epochs=1):
+        self.calls, self.fails_after, self.diverges, self.epochs = [], fails_after, diverges, epochs
+
+    def __call__(self, network, settings, *, seed, report):
+        if self.fails_after is not None and len(self.calls) >= self.fails_after:
+            raise KeyboardInterrupt
+        self.calls.append((network[0].out_features, settings, seed))
+        torch.rand(1), np.random.rand(), random.random()
+        with torch.no_grad():
+            network[0].weight.zero_()
+        score = -abs(math.log10(settings["lr"]) + 1) + 0.01 * network[0].out_features + 0.001 * seed
+        for epoch in range(1, self.epochs + 1):
+            if report(epoch, score * epoch / self.epochs):
+                break
+        return float("nan") if self.diverges(settings) else score
+
+
+def tuned(train=None, **choices):
+    choices = {"trials": 6, "percentile": 50, "seeds": 2} | choices
+    return pruneproxy.tune(factory, EXAMPLE, train or Formula(), SPACE, **choices)
+
+
+def values(trials):
+    return [(trial.number, trial.settings, trial.value, trial.state) for trial in trials]
+
+
+def test_the_search_runs_on_the_narrow_network_and_its_winner_trains_the_full_one():
+    train = Formula()
+    result = tuned(train)
+    widths = [width for width, _, _ in train.calls]
+    assert widths[:6] == [6] * 6 and widths[6:] == [12, 12]
+    assert result.settings == max(result.trials["proxy"], key=lambda trial: trial.value).settings
+    assert [seed for _, _, seed in train.calls[6:]] == [1, 2] == list(result.scores)
+    assert all(settings == result.settings for _, settings, _ in train.calls[6:])
+    assert result.proxy.kept == {"0": (12, 6)} and result.kept().loc["0", "share"] == 0.5
+
+
+def test_without_a_comparison_regret_is_said_to_be_unmeasured():
+    result = tuned()
+    assert result.regret is None and result.equivalence is None and result.correlation is None
+    assert "regret:         not measured" in str(result) and "<table>" in result._repr_html_()
+    assert "equivalent" not in str(result) and repr(result) == str(result)
+
+
+def test_a_proxy_that_is_the_target_has_regret_0_and_rank_correlation_1():
+    result = tuned(percentile=0, compare="both", configurations=5, margin=0.1)
+    assert values(result.trials["proxy"]) == values(result.trials["full"])
+    assert result.regret == 0 and result.drawn_regret == 0 and result.correlation == pytest.approx(1)
+    assert result.equivalence.equivalent and "both searches found the same settings" in str(result)
+    assert "the full network itself" in str(result)
+
+
+def test_a_real_training_of_proxy_equal_to_target_has_regret_0():
+    trainer = tuning.Trainer(EXAMPLE.repeat(20, 1), torch.arange(120) % 3, epochs=2, holdout=0.2)
+    space = {"lr": tuning.log(1e-2, 1), "batch_size": [16, 32]}
+    result = pruneproxy.tune(
+        factory, trainer.example(), trainer, space, trials=3, percentile=0, seeds=2, compare="search"
+    )
+    assert values(result.trials["proxy"]) == values(result.trials["full"]) and result.regret == 0
+
+
+def test_regret_and_equivalence_are_those_of_the_scores():
+    result = tuned(compare="search", margin=0.5, seeds=3, sampler="random")
+    direct = stats.tost(list(result.scores.values()), list(result.direct_scores.values()), margin=0.5, paired=True)
+    means = [np.mean(list(scores.values())) for scores in (result.direct_scores, result.scores)]
+    assert result.regret == pytest.approx(means[0] - means[1])
+    assert result.equivalence == direct
+
+
+def test_the_drawn_configurations_are_the_same_for_both_networks():
+    result = tuned(compare="configurations", configurations=7)
+    narrow, full = result.trials["proxy, drawn"], result.trials["full, drawn"]
+    assert [trial.settings for trial in narrow] == [trial.settings for trial in full] and len(full) == 7
+    # The formula shifts every score of the full network by the same amount.
+    assert result.correlation == pytest.approx(1) and result.drawn_regret == 0 and result.regret is None
+    frame = result.frame()
+    assert len(frame) == 6 + 7 + 7 and {"trained", "lr", "value", "state", "seconds"} <= set(frame)
+
+
+@pytest.mark.parametrize("kind", ["sqlite:///{}", "journal:{}"])
+def test_a_killed_call_goes_on_where_it_was(kind, tmp_path):
+    storage = kind.format(tmp_path / "studies")
+    whole = tuned(compare="search", storage="memory")
+    killed, rest = Formula(fails_after=4), Formula()
+    with pytest.raises(KeyboardInterrupt):
+        tuned(killed, compare="search", storage=storage)
+    resumed = tuned(rest, compare="search", storage=storage)
+    assert len(killed.calls) == 4 and len(rest.calls) == 6 - 4 + 2 + 6 + 2 * (whole.regret != 0)
+    assert values(resumed.trials["proxy"]) == values(whole.trials["proxy"])
+    assert (resumed.scores, resumed.regret) == (whole.scores, whole.regret)
+    again = Formula()
+    assert tuned(again, compare="search", storage=storage).scores == whole.scores and not again.calls
+
+
+@pytest.mark.parametrize("change", [{"percentile": 40}, {"sampler": "random"}, {"trials": 5}, {"name": "other"}])
+def test_another_question_is_another_study(change):
+    assert tuned().study == tuned().study != tuned(**change).study
+
+
+def test_diverged_trials_count_as_worst_and_all_diverged_is_an_error():
+    result = tuned(Formula(diverges=lambda settings: settings["lr"] > 0.05))
+    states = {trial.state for trial in result.trials["proxy"]}
+    assert states == {"complete", "diverged"} and result.settings["lr"] <= 0.05
+    with pytest.raises(UserError, match="all diverged"):
+        tuned(Formula(diverges=lambda settings: True))
+
+
+def test_a_pruner_stops_trials_and_optunas_own_objects_are_taken():
+    result = tuned(Formula(epochs=9), pruner="hyperband", epochs=9, trials=12)
+    assert "stopped" in {trial.state for trial in result.trials["proxy"]}
+    sampler, pruner = optuna.samplers.RandomSampler(seed=1), optuna.pruners.MedianPruner(n_startup_trials=1)
+    assert len(tuned(Formula(epochs=3), sampler=sampler, pruner=pruner).trials["proxy"]) == 6
+
+
+def test_nothing_of_the_caller_changes():
+    space, network = dict(SPACE), factory()
+    before = [value.clone() for value in network.state_dict().values()]
+    torch.manual_seed(5), np.random.seed(5), random.seed(5)
+    pruneproxy.tune(lambda: network, EXAMPLE, Formula(), space, trials=2, percentile=50, seeds=1)
+    drawn = (torch.rand(1).item(), np.random.rand(), random.random())
+    torch.manual_seed(5), np.random.seed(5), random.seed(5)
+    assert (torch.rand(1).item(), np.random.rand(), random.random()) == drawn
+    assert space == SPACE
+    assert all(torch.equal(a, b) for a, b in zip(before, network.state_dict().values(), strict=True))
+
+
+def test_an_error_in_a_training_names_the_settings():
+    def broken(network, settings, *, seed, report):
+        raise RuntimeError("out of ideas")
+
+    with pytest.raises(RuntimeError, match="out of ideas") as caught:
+        tuned(broken)
+    assert "'lr'" in caught.value.__notes__[0] and "the trials before it are kept" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(
+    "train, choices, sentence",
+    [
+        (3, {}, "expected a function train"),
+        (lambda network, settings, *, seed, report: "good", {}, "expected train to return its score as a number"),
+        (None, {"compare": "everything"}, "expected one of none, search, configurations, both"),
+        (None, {"compare": "search", "seeds": 1}, "at least 2 seeds"),
+        (None, {"margin": 0}, "expected a margin above 0"),
+        (None, {"sampler": "gues"}, "unknown sampler 'gues'"),
+        (None, {"pruner": "none of them"}, "unknown pruner"),
+        (None, {"trials": 0}, "trials of at least 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(train, choices, sentence):
+    with pytest.raises(UserError, match=sentence):
+        tuned(train, **choices)
+
+
+@pytest.mark.parametrize("space", [{}, ["lr"], {"lr": (1e-3, 1)}, {"lr": []}, {"lr": tuning.log(0, 1)}])
+def test_a_space_that_says_too_little_is_refused(space):
+    with pytest.raises(UserError, match="expected a"):
+        pruneproxy.tune(factory, EXAMPLE, Formula(), space)
+
+
+def test_the_trainer_learns_and_tests_on_data_of_its_own():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(300) % 3
+    rows = torch.randn(300, 4, generator=generator) + 4 * nn.functional.one_hot(labels, 4)
+    trainer = tuning.Trainer(rows, labels, epochs=5)
+    splits = [getattr(trainer.dataset, name).inputs for name in ("train", "validation", "test")]
+    assert [len(split) for split in splits] == [210, 45, 45]
+    assert torch.equal(torch.cat(splits).sort(0).values, rows.sort(0).values)
+    reported = []
+    torch.manual_seed(0)
+    network = factory()
+    score = trainer(
+        network, {"lr": 0.1, "batch_size": 16}, seed=1, report=lambda epoch, value: reported.append((epoch, value))
+    )
+    assert score > 90 and trainer.test(network) > 90
+    assert [epoch for epoch, _ in reported] == [1, 2, 3, 4, 5] and reported[-1][1] == score
+    assert math.isnan(trainer(factory(), {"lr": 1e9}))
+    stopped = []
+    trainer(factory(), {"lr": 0.1}, report=lambda epoch, value: stopped.append(epoch) or epoch == 2)
+    assert stopped == [1, 2]
+
+
+def test_the_trainer_takes_images_and_catalogued_data_and_refuses_the_rest():
+    images = torch.rand(40, 3, 6, 6)
+    example = tuning.Trainer(images, torch.arange(40) % 2).example(16)
+    assert example.shape == (16, 3, 6, 6) and example.mean().abs() < 0.5
+    assert tuning.Trainer(data.DataConfig(name="digits")).example(5).shape == (5, 1, 8, 8)
+    for arguments, sentence in [
+        ((images,), "one whole-numbered label"),
+        ((images, torch.rand(40)), "one whole-numbered label"),
+        ((images[0], torch.arange(3)), "expected inputs of shape"),
+        ((images, torch.arange(40), 5, 0.7), "expected a holdout"),
+        (("digits",), "expected a DataConfig"),
+    ]:
+        with pytest.raises(UserError, match=sentence):
+            tuning.Trainer(*arguments)
+    with pytest.raises(UserError, match="unknown setting of Trainer 'rate'"):
+        tuning.Trainer(images, torch.arange(40) % 2)(nn.Linear(2, 2), {"rate": 1})
+
+
+def test_tune_is_there_when_asked_for_and_importing_the_package_imports_no_torch():
+    script = "import sys, pruneproxy; assert 'torch' not in sys.modules; assert callable(pruneproxy.tune)"
+    subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[1], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'tone'"):
+        pruneproxy.tone  # noqa: B018
