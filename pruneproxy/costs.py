@@ -60,6 +60,55 @@ def total(layers: Iterable[LayerCost], *, convention: str = "multiplications") -
     return sum(map(choose(convention, CONVENTIONS, "cost convention"), layers))
 
 
+@dataclass(frozen=True, kw_only=True)
+class SparseCost:
+    """What the cost of sparse training depends on: multiplications of one forward pass, and topology updates."""
+
+    dense: int  # of the network without masks
+    sparse: int  # of the kept weights
+    interval: int = 1  # steps from one topology update to the next, Delta T
+    updates: int = 0  # how many there were
+    steps: int = 1  # of the whole run
+
+
+def _algorithm_1(cost: SparseCost) -> Fraction:
+    """(3 f_s Delta T + 2 f_s + f_d) / (Delta T + 1)."""
+    return Fraction(3 * cost.sparse * cost.interval + 2 * cost.sparse + cost.dense, cost.interval + 1)
+
+
+def _equation_as_printed(cost: SparseCost) -> Fraction:
+    """(3 Delta T + 2 f_s + f_d) / (Delta T + 1): f_s is missing in the first term."""
+    return Fraction(3 * cost.interval + 2 * cost.sparse + cost.dense, cost.interval + 1)
+
+
+def _as_performed(cost: SparseCost) -> Fraction:
+    """A step at an update costs 2 f_s + f_d, every other one 3 f_s."""
+    return 3 * cost.sparse + Fraction(cost.updates * (cost.dense - cost.sparse), cost.steps)
+
+
+RIGL_CHARGED = {  # how the dense gradients of RigL's updates are charged, per image and step
+    "algorithm-1": _algorithm_1,  # 002, Algorithm 1: over the whole run, even where updates have ended or never began
+    "equation-4.5": _equation_as_printed,  # 002, eq. 4.5, letter by letter
+    "performed": _as_performed,  # at the updates that took place
+}
+
+
+def training(cost: SparseCost, *, method: str, images: int, charged: str = "algorithm-1") -> int:
+    """Multiplications of training on `images` images, repetitions counted (002, Algorithm 1, eq. 4.3 to 4.5).
+
+    The backward pass costs twice the forward pass; a step of sparse training costs by density, and RigL's updates need
+    the gradients of all weights, `charged` as named.
+    """
+    rigl = choose(charged, RIGL_CHARGED, "way of charging RigL's updates")
+    per_image = {
+        "dense": lambda cost: 3 * cost.dense,
+        "static": lambda cost: 3 * cost.sparse,
+        "set": lambda cost: 3 * cost.sparse,
+        "rigl": rigl,
+    }
+    return round(choose(method, per_image, "method of sparse training")(cost) * images)
+
+
 def parameters(model: nn.Module) -> int:
     """Trained numbers of `model`."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -13,6 +13,7 @@ from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
 from pruneproxy.models import ModelConfig
 from pruneproxy.randomness import generator
+from pruneproxy.sparse import SparseConfig, Topology
 from pruneproxy.specs import identity, to_dict
 from pruneproxy.store import Busy, Store, now
 from pruneproxy.train import TrainConfig, Training, weights_hash
@@ -52,6 +53,7 @@ class RunSpec:
     train: TrainConfig = field(default_factory=TrainConfig)
     prune: Pruning | None = None
     seed: int = 0
+    sparse: SparseConfig | None = None  # None: dense training without any mask
 
     @property
     def id(self) -> str:
@@ -77,12 +79,12 @@ class RunSpec:
         """The run of the dense network whose trained weights decide the channels, if there is one."""
         if self.prune is None or self.prune.scored_after is None:
             return None
-        return replace(self, prune=None, train=self.prune.scored_after, seed=self.prune.seed)
+        return replace(self, prune=None, sparse=None, train=self.prune.scored_after, seed=self.prune.seed)
 
     @property
     def architecture(self) -> "RunSpec":
         """What runs on the same narrow network have in common: this spec without its own seed and training."""
-        return replace(self, train=TrainConfig(), seed=0)
+        return replace(self, train=TrainConfig(), sparse=None, seed=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +167,7 @@ def _run(spec: RunSpec, store: Store, conditions: Conditions, stop=None) -> tupl
     device = environment.resolve_device(conditions.device)
     dataset = data.load(spec.data).to(device)
     model = network(spec, dataset, store, conditions).to(device)
-    training, meter = Training(model, dataset, spec.train, spec.seed), _Meter(device)
+    training, meter = Training(model, dataset, spec.train, spec.seed, hook=hook(spec)), _Meter(device)
     state = store.checkpoint(spec.id)
     if state is not None:
         training.restore(state["training"])
@@ -173,6 +175,11 @@ def _run(spec: RunSpec, store: Store, conditions: Conditions, stop=None) -> tupl
     if _train(training, meter, spec, store, conditions, stop):
         spec = replace(spec, train=replace(spec.train, stop_after=training.done))
     return training, _record(spec, training, meter, dataset, device)
+
+
+def hook(spec: RunSpec) -> Topology | None:
+    """What makes the training of `spec` sparse, or None."""
+    return None if spec.sparse is None else Topology(spec.sparse, seed=spec.seed)
 
 
 def network(spec: RunSpec, dataset, store: Store, conditions: Conditions = Conditions()) -> torch.nn.Module:
@@ -313,9 +320,9 @@ class _Meter:
 
 
 def _record(spec, training, meter, dataset, device) -> dict:
-    layers = costs.layers(training.model)
-    forward = costs.total(layers)
-    trained = training.done * len(dataset.train)
+    topology = training.hook
+    layers = costs.layers(training.model, keep=None if topology is None else topology.keep())
+    images = training.done * len(dataset.train)
     return {
         "id": spec.id,
         "status": training.status,
@@ -325,9 +332,9 @@ def _record(spec, training, meter, dataset, device) -> dict:
         "widths": {group.name: group.width for group in training.model.groups()},
         "layers": {layer.name: [layer.multiplications, layer.parameters] for layer in layers},
         "cost": {
-            "multiplications": forward,
-            "parameters": costs.parameters(training.model),
-            "training_multiplications": 3 * forward * trained,
+            "multiplications": costs.total(layers),
+            "parameters": costs.parameters(training.model) - _absent(topology),
+            "training_multiplications": _training_multiplications(spec, training, layers, images),
             "seconds": round(meter.seconds, 3),
             "peak_bytes": environment.peak_memory(device),
             "joules": meter.joules,
@@ -336,7 +343,23 @@ def _record(spec, training, meter, dataset, device) -> dict:
         "data": data_facts(dataset, spec.train.evaluate_on),
         "environment": environment.describe(str(device)),
         "finished": now(),
-    }
+    } | ({} if topology is None else {"sparse": topology.facts()})
+
+
+def _absent(topology: Topology | None) -> int:
+    """Weights that masks remove."""
+    return 0 if topology is None else sum(int((~mask).sum()) for mask in topology.keep().values())
+
+
+def _training_multiplications(spec: RunSpec, training: Training, layers, images: int) -> int:
+    """Three forward passes per image; of a sparse run as 002's Algorithm 1 counts, by the method that was asked for."""
+    sparse = costs.total(layers)
+    if spec.sparse is None:
+        return 3 * sparse * images
+    cost = costs.SparseCost(
+        dense=costs.total(costs.layers(training.model)), sparse=sparse, interval=spec.sparse.interval
+    )
+    return costs.training(cost, method=spec.sparse.method, images=images)
 
 
 def data_facts(dataset, evaluate_on: str) -> dict:

@@ -1,9 +1,11 @@
 """Networks: built from widths, equal to the published ones, with errors that say what to do."""
 
 import copy
+import itertools
 import pickle
 from dataclasses import FrozenInstanceError, replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,18 @@ import torchvision
 from torch import nn
 
 from pruneproxy.errors import UserError
-from pruneproxy.models import MODELS, ModelConfig, build, listings, slots_of, smallest_size, with_widths
+from pruneproxy.models import (
+    MODELS,
+    WIDTHS_ROUNDED,
+    Dropout,
+    ModelConfig,
+    build,
+    listings,
+    mlp_widths,
+    slots_of,
+    smallest_size,
+    with_widths,
+)
 
 OPTIONS = [
     ModelConfig(name=name, shortcut=shortcut, strides=strides)
@@ -205,6 +218,91 @@ def test_an_mlp_takes_any_number_of_hidden_layers_and_tabular_inputs():
     assert model(images(5, 6)).shape == (5, 3)
 
 
+def test_an_mlp_of_three_sizes_has_the_widths_of_figure_4_1_of_002():
+    assert mlp_widths(8, first=100, middle=40, last=80) == (100, 80, 60, 40, 50, 60, 70, 80)
+    assert mlp_widths(1, first=7) == (7,) and mlp_widths(2, first=7, last=3, middle=99) == (7, 3)
+    assert mlp_widths(3, first=1000, middle=1000, last=1000) == (1000,) * 3
+    assert mlp_widths(5, first=10, middle=30, last=10) == (10, 20, 30, 20, 10)
+
+
+def test_roundings_of_widths_differ_where_a_layer_has_half_a_neuron():
+    sizes = {"first": 10, "middle": 5, "last": 5}
+    assert mlp_widths(5, **sizes) == (10, 8, 5, 5, 5) == mlp_widths(5, **sizes, rounded="half-up")
+    sizes = {"first": 1, "middle": 4, "last": 4}
+    assert mlp_widths(5, **sizes) == (1, 2, 4, 4, 4)
+    assert mlp_widths(5, **sizes, rounded="half-up") == (1, 3, 4, 4, 4)
+
+
+@pytest.mark.parametrize("rounded", WIDTHS_ROUNDED)
+@pytest.mark.parametrize("layers", range(1, 11))
+def test_widths_lie_between_the_sizes_that_are_given(layers, rounded):
+    for sizes in itertools.product((1, 7, 1000), repeat=3):
+        first, middle, last = sizes
+        found = mlp_widths(layers, first=first, middle=middle, last=last, rounded=rounded)
+        line = np.interp(range(layers), (0, (layers + 1) // 2 - 1, layers - 1), sizes) if layers > 2 else found
+        assert len(found) == layers and found[0] == first and all(type(width) is int for width in found)
+        assert layers == 1 or found[-1] == last
+        assert np.abs(np.array(found) - line).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"layers": 0, "first": 3}, "a whole number of at least 1 hidden layers, got 0"),
+        ({"layers": 2, "first": 3}, "the last of 2 hidden layers as a whole number of at least 1, got None"),
+        ({"layers": 3, "first": 3, "last": 3, "middle": 0}, "the middle of 3 hidden layers .*, got 0"),
+        (
+            {"layers": 1, "first": 3, "rounded": "up"},
+            "unknown rounding of widths 'up'.*: expected one of code, half-up",
+        ),
+    ],
+)
+def test_wrong_sizes_of_an_mlp_are_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        mlp_widths(**arguments)
+
+
+def test_the_resnet_of_stages_is_the_published_one_at_its_published_blocks():
+    for name, blocks in (("resnet8", (1, 1, 1)), ("resnet20", (3, 3, 3))):
+        staged = slim(ModelConfig(name="resnet_stages", blocks=blocks))
+        published = slim(ModelConfig(name=name))
+        x = images(2, *published.shape)
+        assert torch.equal(staged(x), published(x))
+        assert [group.name for group in staged.groups()] == [group.name for group in published.groups()]
+
+
+def test_the_resnet_of_stages_takes_any_number_of_blocks():
+    model = slim(ModelConfig(name="resnet_stages", blocks=[1, 4, 2], shortcut="B"))
+    assert [len(model.get_submodule(f"layer{stage}")) for stage in (1, 2, 3)] == [1, 4, 2]
+    assert with_widths(model, {"layer1": 3}).blocks == (1, 4, 2)
+    assert build(ModelConfig(name="resnet_stages"), shape=(3, 8, 8), classes=10).layer1[1].depth == 2
+
+
+def test_blocks_that_start_at_zero_start_as_their_shortcuts():
+    zero = slim(ModelConfig(name="resnet_stages", shortcut="B", zero_last_scale=True))
+    x = images(2, 2, 4, 4).relu()
+    assert torch.equal(zero.layer1[0](x), x) and not zero.layer2[0].bn2.weight.any()
+    assert zero.layer2[0].bn1.weight.all() and zero.layer2[0].downsample[1].weight.all()
+
+
+@pytest.mark.parametrize(("placed", "loses_logits"), [("text", False), ("code", True)])
+def test_dropout_spares_the_logits_unless_placed_as_in_the_released_code(placed, loses_logits):
+    model = slim(ModelConfig(name="mlp", dropout=0.5, dropout_placed=placed))
+    x = images(40, *model.shape)
+    assert bool((model(x) == 0).any()) == loses_logits
+    plain = slim(ModelConfig(name="mlp")).eval()
+    assert torch.equal(model.eval()(x), plain(x))
+
+
+def test_dropout_removes_its_share_and_keeps_the_mean():
+    drop, x = Dropout(0.3), torch.ones(400, 500)
+    drop.generator = seeded()
+    y = drop(x)
+    assert sorted(set(y.flatten().tolist())) == pytest.approx([0, 1 / 0.7])
+    assert (y == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)  # nine standard errors
+    assert torch.equal(drop.eval()(x), x)
+
+
 def test_with_widths_changes_only_the_groups_that_it_names():
     model = build(ModelConfig(name="resnet8"), shape=(1, 8, 8), classes=3)
     assert with_widths(model, {"layer2.0.conv1": 5}).widths == (16, 16, 32, 5, 64, 64)
@@ -245,6 +343,13 @@ def test_an_image_one_pixel_too_small_is_refused_with_the_smallest_size(name):
         ({"widths": (4,) * 11 + (0,)}, "widths must be whole numbers of at least 1, got"),
         ({"name": "mlp", "widths": ()}, "widths must be whole numbers of at least 1, got"),
         ({"name": "mlp", "widths": (2.5,)}, "widths must be whole numbers of at least 1, got"),
+        ({"name": "resnet20", "blocks": (1, 1, 1)}, "resnet20 has no choice of blocks: .* or take resnet_stages"),
+        ({"name": "resnet_stages", "blocks": (1, 1)}, r"blocks must be 3 whole numbers of at least 1, got \(1, 1\)"),
+        ({"name": "resnet_stages", "blocks": (1, 0, 1)}, "blocks must be 3 whole numbers of at least 1, got"),
+        ({"name": "vgg16_bn", "zero_last_scale": True}, "expected a ResNet for zero_last_scale, got vgg16_bn"),
+        ({"name": "resnet20", "dropout": 0.3}, "resnet20 has no dropout: leave dropout at 0 or take an mlp"),
+        ({"name": "mlp", "dropout": 1.0}, r"dropout must be a share of the activations in \[0, 1\), got 1.0"),
+        ({"name": "mlp", "dropout_placed": "first"}, "unknown place of dropout 'first'.*: expected one of text, code"),
     ],
 )
 def test_a_wrong_configuration_is_refused_in_one_sentence(settings, message):

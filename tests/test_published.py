@@ -52,3 +52,22 @@ def test_differences_of_the_proxy_paper_follow_from_its_printed_columns():
     base = own.loc[list(zip(moved["target_network"], moved["dataset"], strict=True))].to_numpy()
     for name in ("gap_printed_points", "derived_gap_points"):
         assert moved[name].to_numpy() == pytest.approx(moved["val_accuracy_corrected_pct"].to_numpy() - base)
+
+
+def test_every_published_table_of_the_sparse_training_thesis_reads():
+    names = published.names("sparse_tradeoff")
+    numbered = ("4.1", "4.2", "4.3", *(f"5.{table}" for table in range(1, 9)), "6.1", "A.1", "D.1", "D.2")
+    assert names == (*(f"table-{number}" for number in numbered), "text_numbers", "text_settings")
+    assert [len(published.read("sparse_tradeoff", name)) for name in ("table-4.2", "table-5.1", "table-6.1")] == [
+        23,
+        31,
+        90,
+    ]
+
+
+def test_derived_columns_of_the_sparse_training_thesis_follow_from_the_printed_ones():
+    rows = published.read("sparse_tradeoff", "table-5.5")
+    gain = rows["optimization_highest_accuracy_mean_pct"] - rows["reproduction_highest_accuracy_mean_pct"]
+    ratio = rows["optimization_hypervolume"] / rows["reproduction_hypervolume"]
+    assert rows["derived_accuracy_improvement_points"].to_numpy() == pytest.approx(gain.to_numpy())
+    assert rows["derived_hypervolume_ratio"].to_numpy() == pytest.approx(ratio.to_numpy(), abs=6e-4)

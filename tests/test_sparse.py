@@ -69,6 +69,20 @@ def test_the_density_is_that_of_the_layers_that_are_not_kept_dense(allocation, k
 def test_counts_are_rounded_and_never_zero():
     shapes = {"a": (3, 5), "b": (1, 2)}
     assert sparse.counts(shapes, {"a": 0.3, "b": 0.1}) == {"a": 4, "b": 1}
+    assert sparse.counts({"a": (100,), "b": (3,), "c": (3,)}, {"a": 0.29, "b": 0.5, "c": 0.6}) == {
+        "a": 29,
+        "b": 1,
+        "c": 2,
+    }
+
+
+@pytest.mark.parametrize("allocation", sparse.ALLOCATIONS)
+@pytest.mark.parametrize("density", [0.013, 0.1, 0.377, 0.9])
+@pytest.mark.parametrize("shapes", [MLP, CONV], ids=["mlp", "conv"])
+def test_counts_sum_to_the_asked_density_within_one_weight(shapes, density, allocation):
+    found = sparse.counts(shapes, sparse.densities(shapes, density, allocation=allocation))
+    assert abs(sum(found.values()) - density * sum(map(math.prod, shapes.values()))) < 1
+    assert all(1 <= found[name] <= math.prod(shape) for name, shape in shapes.items())
 
 
 @pytest.mark.parametrize("density", [0, -0.1, 1.01])

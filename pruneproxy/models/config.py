@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.models.plans import MODELS, MLPPlan, Plan, Slot
+from pruneproxy.models.plans import MODELS, MLPPlan, Plan, ResNetPlan, Slot
+
+DROPOUT_PLACED = {
+    "text": "after the ReLU of every hidden layer, the usual place, as the papers' texts name none",
+    "code": "after every linear layer, the classifier's logits included (002's released code)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,11 @@ class ModelConfig:
 
     `strides`: MobileNetV2 has "thesis" (the default: stride 2 in the stages of 64 and 160 channels), "hpo-code" (32 and
     160 channels) and "imagenet"; ResNet-18/34/50 have "imagenet" (the default: 7x7, stride 2, max-pooling) and "small"
-    (3x3, stride 1).
+    (3x3, stride 1). resnet_stages has "small" and "padding-3" (a padding of 3 instead of 1, as 002's released code).
+
+    `blocks` are the residual blocks of each stage of resnet_stages. `zero_last_scale` starts the last batch
+    normalisation of every block at 0, so that a block starts as its shortcut. `dropout` is the share of an MLP's
+    activations that training sets to zero, at the place that `dropout_placed` names.
     """
 
     name: str = "resnet20"
@@ -29,21 +38,28 @@ class ModelConfig:
     shortcut: str = "default"
     strides: str = "default"
     width: float = 1.0
+    blocks: tuple[int, ...] | None = None
+    zero_last_scale: bool = False
+    dropout: float = 0.0
+    dropout_placed: str = "text"
 
     def __post_init__(self):
         choose(self.name, MODELS, "model")
         if not self.width > 0:
             raise UserError(f"ModelConfig.width must be a positive factor of the published widths, got {self.width!r}")
+        _check_blocks(self)
         shortcut_of(self)
         strides_of(self)
+        _check_dropout(self)
         if self.widths is not None:
             object.__setattr__(self, "widths", tuple(self.widths))
             _check_widths(self)
 
 
 def plan_of(config: ModelConfig) -> Plan:
-    """The published architecture behind `config`."""
-    return MODELS[config.name]
+    """The published architecture behind `config`, with the blocks that it asks for."""
+    plan = MODELS[config.name]
+    return plan if config.blocks is None else replace(plan, blocks=config.blocks)
 
 
 def slots_of(config: ModelConfig) -> tuple[Slot, ...]:
@@ -75,6 +91,30 @@ def _option(config: ModelConfig, field: str, choices: Mapping[str, object]) -> t
         raise UserError(f"{config.name} has no choice of {field}: leave {field} at 'default' instead of {asked!r}")
     choose(asked, {"default": None, **choices}, f"{field} of {config.name}")
     return asked, choices[asked]
+
+
+def _check_blocks(config: ModelConfig) -> None:
+    """Blocks are positive whole numbers, one per stage, of a network that lets them be chosen."""
+    plan = MODELS[config.name]
+    if config.zero_last_scale and not isinstance(plan, ResNetPlan):
+        raise UserError(f"expected a ResNet for zero_last_scale, got {config.name}, which has no residual blocks")
+    if config.blocks is None:
+        return
+    if not (isinstance(plan, ResNetPlan) and plan.free_blocks):
+        raise UserError(f"{config.name} has no choice of blocks: leave blocks at None or take resnet_stages")
+    object.__setattr__(config, "blocks", tuple(config.blocks))
+    stages = len(plan.blocks)
+    if len(config.blocks) != stages or any(type(count) is not int or count < 1 for count in config.blocks):
+        raise UserError(f"ModelConfig.blocks must be {stages} whole numbers of at least 1, got {config.blocks!r}")
+
+
+def _check_dropout(config: ModelConfig) -> None:
+    """Dropout is a share below 1, and only the MLP has it."""
+    choose(config.dropout_placed, DROPOUT_PLACED, "place of dropout")
+    if not 0 <= config.dropout < 1:
+        raise UserError(f"ModelConfig.dropout must be a share of the activations in [0, 1), got {config.dropout!r}")
+    if config.dropout and not isinstance(plan_of(config), MLPPlan):
+        raise UserError(f"{config.name} has no dropout: leave dropout at 0 or take an mlp")
 
 
 def _check_widths(config: ModelConfig) -> None:

@@ -12,7 +12,7 @@ from pruneproxy.models.mobilenet import MobileNetV2
 from pruneproxy.models.network import Connection, Network
 from pruneproxy.models.plain import MLP, VGG
 from pruneproxy.models.plans import MLPPlan, MobileNetV2Plan, ResNetPlan, VGGPlan
-from pruneproxy.models.resnet import ResNet
+from pruneproxy.models.resnet import Block, ResNet
 
 NETWORKS = {ResNetPlan: ResNet, MobileNetV2Plan: MobileNetV2, VGGPlan: VGG, MLPPlan: MLP}
 
@@ -31,7 +31,17 @@ def build(
     with torch.random.fork_rng(devices=[]):  # torch's layers draw default weights that are thrown away here
         network = NETWORKS[type(plan_of(config))](config, shape=shape, classes=classes)
     initialise(network, generator)
+    if config.zero_last_scale:
+        _zero_last_scales(network)
     return network
+
+
+@torch.no_grad()
+def _zero_last_scales(network: ResNet) -> None:
+    """The last batch normalisation of every block gives 0, so that the block starts as its shortcut."""
+    for block in network.modules():
+        if isinstance(block, Block):
+            block.get_submodule(f"bn{block.depth}").weight.zero_()
 
 
 @torch.no_grad()

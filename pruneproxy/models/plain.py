@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pruneproxy.models.config import ModelConfig, plan_of
+from pruneproxy.models.dropout import Dropout
 from pruneproxy.models.network import Connection, Network
 
 
@@ -55,19 +56,20 @@ class VGG(Network):
 
 
 class MLP(Network):
-    """Linear layers with ReLU between them, on the flattened input."""
+    """Linear layers with ReLU between them, on the flattened input, with dropout if the configuration asks for it."""
 
     def __init__(self, config: ModelConfig, *, shape: tuple[int, ...], classes: int):
         super().__init__(config, shape=shape, classes=classes)
         for inputs, slot in zip((prod(shape), *self.config.widths), self.slots, strict=False):
             self.add_module(slot.name, nn.Linear(inputs, slot.width))
         self.fc = nn.Linear(self.config.widths[-1], classes)
+        self.dropout = Dropout(config.dropout) if config.dropout else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(1)
         for slot in self.slots:
-            x = F.relu(self.get_submodule(slot.name)(x))
-        return self.fc(x)
+            x = self.dropout(F.relu(self.get_submodule(slot.name)(x)))  # as before ReLU: both factors are at least 0
+        return self.dropout(self.fc(x)) if self.config.dropout_placed == "code" else self.fc(x)
 
     def connections(self) -> Iterator[Connection]:
         names = [slot.name for slot in self.slots]

@@ -1,7 +1,7 @@
 """The published architectures as plain data: what every network is made of before a single tensor exists."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 KINDS = {
@@ -48,9 +48,11 @@ class Stem:
     kernel: int
     stride: int
     pool: bool
+    padding: int | None = None  # None keeps the size of the image
 
 
 SMALL_STEM = Stem(kernel=3, stride=1, pool=False)
+PADDED_STEM = Stem(kernel=3, stride=1, pool=False, padding=3)  # 002's released code: maps of 36x36 for images of 32x32
 IMAGENET_STEM = Stem(kernel=7, stride=2, pool=True)
 
 
@@ -62,6 +64,7 @@ class ResNetPlan(Plan):
     widths: tuple[int, ...]
     stem: int
     bottleneck: bool = False
+    free_blocks: bool = False  # whether `ModelConfig.blocks` may choose other numbers of blocks
 
     @property
     def expansion(self) -> int:
@@ -170,6 +173,16 @@ def _cifar_resnet(depth: int) -> ResNetPlan:
     )
 
 
+def _staged_resnet() -> ResNetPlan:
+    """002, Table 4.1: the network for small images with a number of blocks to choose for every stage, 2 by default."""
+    return replace(
+        _cifar_resnet(14),
+        title="ResNet of three stages",
+        strides={"small": SMALL_STEM, "padding-3": PADDED_STEM},
+        free_blocks=True,
+    )
+
+
 def _imagenet_resnet(depth: int, blocks: tuple[int, ...], *, bottleneck: bool = False) -> ResNetPlan:
     """The networks of He et al. 2015, Table 1."""
     return ResNetPlan(
@@ -198,6 +211,7 @@ MODELS: dict[str, Plan] = {
     "resnet18": _imagenet_resnet(18, (2, 2, 2, 2)),
     "resnet34": _imagenet_resnet(34, (3, 4, 6, 3)),
     "resnet50": _imagenet_resnet(50, (3, 4, 6, 3), bottleneck=True),
+    "resnet_stages": _staged_resnet(),
     "vgg16_bn": _vgg(16, (2, 2, 3, 3, 3)),
     "vgg19_bn": _vgg(19, (2, 2, 4, 4, 4)),
     "mobilenet_v2": MobileNetV2Plan(

@@ -56,7 +56,8 @@ class ResNet(Network):
         plan, stem = plan_of(config), strides_of(config)
         widths = {slot.name: slot.width for slot in self.slots}
         stream = widths["layer1" if plan.stem_is_coupled else "stem"]
-        self.conv1 = nn.Conv2d(shape[0], stream, stem.kernel, stride=stem.stride, padding=stem.kernel // 2, bias=False)
+        padding = stem.kernel // 2 if stem.padding is None else stem.padding
+        self.conv1 = nn.Conv2d(shape[0], stream, stem.kernel, stride=stem.stride, padding=padding, bias=False)
         self.bn1 = nn.BatchNorm2d(stream)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else nn.Identity()
         for stage in self._stages():

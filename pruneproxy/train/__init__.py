@@ -1,7 +1,18 @@
 """One training loop for every paper: model + data + config -> trained model + history. Touches no disk."""
 
-from pruneproxy.train.config import PRECISIONS, TrainConfig
-from pruneproxy.train.loop import Training, evaluate, fit, weights_hash
+from pruneproxy.train.config import DROPOUT_DRAWN, PRECISIONS, TrainConfig
+from pruneproxy.train.loop import Hook, Training, evaluate, fit, weights_hash
 from pruneproxy.train.schedules import SCHEDULES, lr_at
 
-__all__ = ["PRECISIONS", "SCHEDULES", "TrainConfig", "Training", "evaluate", "fit", "lr_at", "weights_hash"]
+__all__ = [
+    "DROPOUT_DRAWN",
+    "PRECISIONS",
+    "SCHEDULES",
+    "Hook",
+    "TrainConfig",
+    "Training",
+    "evaluate",
+    "fit",
+    "lr_at",
+    "weights_hash",
+]

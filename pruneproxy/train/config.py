@@ -12,6 +12,10 @@ DECAYED = {
     "all": "every parameter, as PyTorch's SGD does by default",
     "weights": "matrices and kernels only, not biases and batch norm",
 }
+DROPOUT_DRAWN = {
+    "batch": "anew for every batch",
+    "epoch": "once: all batches of an epoch lose the same activations (002's released code reuses one key)",
+}
 EVALUATED = {
     "test": "the official test images (the papers that call them validation images do this)",
     "validation": "images held out of the training data",
@@ -42,12 +46,14 @@ class TrainConfig:
     evaluate_every: int = 1  # epochs; the last one is always evaluated
     slimming: float = 0.0  # weight of the L1 penalty on batch normalisation's scales (Liu et al. 2017, eq. 1)
     stop_after: int | None = None  # ends the run early; the schedule stays that of `epochs`
+    dropout_drawn: str = "batch"
 
     def __post_init__(self):
         choose(self.schedule, SCHEDULES, "schedule")
         choose(self.precision, PRECISIONS, "precision")
         choose(self.decayed, DECAYED, "value of decayed")
         choose(self.evaluate_on, EVALUATED, "value of evaluate_on")
+        choose(self.dropout_drawn, DROPOUT_DRAWN, "value of dropout_drawn")
         for name, smallest in (("epochs", 0), ("batch_size", 1), ("evaluate_every", 1)):
             _require(
                 name,

@@ -4,13 +4,15 @@ import hashlib
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from pruneproxy import data, environment
-from pruneproxy.randomness import generator
+from pruneproxy.models import Dropout
+from pruneproxy.randomness import generator, stream_seed
 from pruneproxy.train.config import PRECISIONS, TrainConfig
 from pruneproxy.train.schedules import lr_at
 
@@ -60,6 +62,22 @@ def evaluate(model, dataset, *, on: str = "test", precision: str = "float32", ch
     return {"loss": loss / len(split), "top1": 100 * hits1 / len(split), "top5": 100 * hits5 / len(split)}
 
 
+class Hook(Protocol):
+    """What takes the place of the optimiser's step in a run; sparse training is one."""
+
+    def begin(self, training: "Training") -> None:
+        """Looks at the run before its first step, with model and optimiser in place."""
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Moves the weights, once the gradients of a batch are there."""
+
+    def state(self) -> dict:
+        """All that the rest of the run depends on, beside model and optimiser."""
+
+    def restore(self, state: dict) -> None:
+        """Goes on from `state`; model and optimiser are already what they were."""
+
+
 @dataclass
 class Training:
     """A run in progress: call `epoch()` until `finished`; `state()` and `restore()` carry it over a kill."""
@@ -71,6 +89,7 @@ class Training:
     done: int = 0
     status: str = "ok"
     history: dict[str, list] = field(default_factory=dict)
+    hook: Hook | None = None
 
     def __post_init__(self):
         if self.config.channels_last:
@@ -81,6 +100,9 @@ class Training:
             momentum=self.config.momentum,
             nesterov=self.config.nesterov,
         )
+        self._dropouts = [module for module in self.model.modules() if isinstance(module, Dropout)]
+        if self.hook is not None:
+            self.hook.begin(self)
 
     @property
     def finished(self) -> bool:
@@ -124,7 +146,10 @@ class Training:
         device = _device(self.model)
         loss, hits, seen = torch.zeros((), device=device), torch.zeros((), device=device), 0
         checked = (0.0, 0)
+        self._seed_dropout()
         for step, chosen in enumerate(index, 1):
+            if config.dropout_drawn == "epoch":
+                self._seed_dropout()
             self._set_lr(self.done + (step - 1) / len(index))
             batch_loss, batch_hits = self.step(chosen, augmentation)
             loss, hits, seen = loss + batch_loss * len(chosen), hits + batch_hits, seen + len(chosen)
@@ -147,13 +172,24 @@ class Training:
         loss.backward()
         if config.slimming:
             _penalise_scales(self.model, config.slimming)
-        self.optimizer.step()
+        if self.hook is None:
+            self.optimizer.step()
+        else:
+            self.hook.step(self.optimizer)
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
     def logits(self, inputs):
         """The network's output for a prepared batch, computed as the configuration says."""
         with _autocast(self.config.precision, inputs.device):
             return self.model(_layout(inputs, self.config.channels_last)).float()
+
+    def _seed_dropout(self):
+        """The dropout stream of this epoch from its beginning, on the device of the model."""
+        if self._dropouts:
+            seed = stream_seed(self.seed, "dropout", self.done)
+            stream = torch.Generator(_device(self.model)).manual_seed(seed)
+            for module in self._dropouts:
+                module.generator = stream
 
     def _set_lr(self, epoch: float):
         for group in self.optimizer.param_groups:
@@ -167,7 +203,7 @@ class Training:
             "done": self.done,
             "status": self.status,
             "history": self.history,
-        }
+        } | ({} if self.hook is None else {"hook": self.hook.state()})
 
     def restore(self, state: dict):
         """Goes on from `state`, as if the run had never stopped."""
@@ -175,6 +211,8 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.done, self.status = state["done"], state["status"]
         self.history = {name: list(column) for name, column in state["history"].items()}
+        if self.hook is not None:
+            self.hook.restore(state["hook"])
 
 
 @torch.no_grad()
@@ -193,9 +231,9 @@ def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
     return groups + ([{"params": spared, "weight_decay": 0.0}] if spared else [])
 
 
-def fit(model, dataset, config, *, seed: int = 0, state: dict | None = None, on_epoch=None) -> Training:
+def fit(model, dataset, config, *, seed: int = 0, state: dict | None = None, on_epoch=None, hook=None) -> Training:
     """The finished run of `config` from `model` (or from `state`); `on_epoch(training, row)` sees each epoch."""
-    training = Training(model, dataset, config, seed)
+    training = Training(model, dataset, config, seed, hook=hook)
     if state is not None:
         training.restore(state)
     while not training.finished:

@@ -1,0 +1,23 @@
+"""Sparse training: a fixed number of weights per layer, whose places stay (static) or move (SET, RigL)."""
+
+from pruneproxy.sparse.allocation import ALLOCATIONS, KEPT_DENSE, counts, densities
+from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, SparseConfig
+from pruneproxy.sparse.speed import relative_speed
+from pruneproxy.sparse.topology import Topology
+from pruneproxy.sparse.updates import METHODS, REMOVALS, updated
+
+__all__ = [
+    "ALLOCATIONS",
+    "DROP_SCHEDULES",
+    "KEPT_DENSE",
+    "METHODS",
+    "REMOVALS",
+    "SEMANTICS",
+    "Semantics",
+    "SparseConfig",
+    "Topology",
+    "counts",
+    "densities",
+    "relative_speed",
+    "updated",
+]

@@ -1,0 +1,139 @@
+"""Sparse training as a hook of the training loop."""
+
+import torch
+from torch import Tensor, nn
+
+from pruneproxy import data
+from pruneproxy.randomness import generator
+from pruneproxy.sparse.allocation import counts, densities
+from pruneproxy.sparse.config import SEMANTICS, SparseConfig
+from pruneproxy.sparse.updates import METHODS, updated
+
+
+class Topology:
+    """The masks of one run. Give it to `Training(..., hook=Topology(config, seed=seed))`.
+
+    A step costs one product in place per sparse layer: gradients are masked, so that absent weights and their momentum
+    stay exactly 0. Masks and growth are drawn from streams named by seed and update, which a restored run draws again.
+    """
+
+    def __init__(self, config: SparseConfig, *, seed: int = 0):
+        self.config = config
+        self.seed = seed if config.mask_seed is None else config.mask_seed
+        self.semantics = SEMANTICS[config.semantics]
+        self.taken = 0  # steps so far
+        self.updates = 0  # topology updates so far
+        self.steps = 0  # of the whole run
+        self.weights: dict[str, nn.Parameter] = {}
+        self.masks: dict[str, Tensor] = {}  # of the sparse layers, as numbers in the layout of the weights
+
+    def begin(self, training) -> None:
+        """Draws the masks and, unless the first step is dense, applies them."""
+        split, config = training.dataset.train, training.config
+        per_epoch = len(list(data.batches(len(split), config.batch_size, drop_last=config.drop_last)))
+        self.steps = per_epoch * config.epochs
+        layers = {
+            name: module.weight
+            for name, module in training.model.named_modules()
+            if isinstance(module, nn.Conv2d | nn.Linear)
+        }
+        if self.config.method != "dense":
+            self._draw(layers)
+        if not self.semantics.dense_first_step:
+            self._apply(training.optimizer)
+
+    @torch.no_grad()
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """A step of the optimiser, a topology update, or both, as the semantics say."""
+        due = self.config.due(self.taken, self.steps)
+        scores = self._growth_scores() if due else {}
+        if self.taken == 0 and self.semantics.dense_first_step:
+            optimizer.step()
+            self._apply(optimizer)
+        elif not (due and self.semantics.replaces_step):
+            for name, mask in self.masks.items():
+                self.weights[name].grad.mul_(mask)
+            optimizer.step()
+        if due:
+            self._update(optimizer, scores)
+        self.taken += 1
+
+    def state(self) -> dict:
+        """The masks and where the run stands."""
+        return {"masks": self.keep(), "taken": self.taken, "updates": self.updates}
+
+    @torch.no_grad()
+    def restore(self, state: dict) -> None:
+        """Goes on from `state`."""
+        for name, mask in state["masks"].items():
+            self.masks[name].copy_(mask)
+        self.taken, self.updates = state["taken"], state["updates"]
+
+    def keep(self) -> dict[str, Tensor]:
+        """The kept weights of every sparse layer as boolean masks."""
+        return {name: mask.bool() for name, mask in self.masks.items()}
+
+    @property
+    def label(self) -> str:
+        """The method that the run has really used: one without any topology update is `static`."""
+        return self.config.method if self.updates or self.config.method == "dense" else "static"
+
+    def facts(self) -> dict:
+        """What a record says: the label, topology updates, steps of the whole run, the density of every layer."""
+        return {
+            "label": self.label,
+            "updates": self.updates,
+            "steps": self.steps,
+            "densities": {name: int(mask.sum()) / mask.numel() for name, mask in self.keep().items()},
+        }
+
+    def _draw(self, layers: dict[str, nn.Parameter]) -> None:
+        """Random masks with exactly the allocated number of weights; a layer that keeps all of them needs none."""
+        config = self.config
+        shapes = {name: tuple(weight.shape) for name, weight in layers.items()}
+        shares = densities(shapes, config.density, allocation=config.allocation, kept_dense=config.kept_dense)
+        draws = generator(self.seed, "masks")
+        for name, count in counts(shapes, shares).items():
+            weight = layers[name]
+            chosen = torch.zeros(weight.numel())
+            chosen[torch.randperm(weight.numel(), generator=draws)[:count]] = 1
+            if count < weight.numel():
+                self.weights[name] = weight
+                self.masks[name] = torch.empty_like(weight, requires_grad=False).copy_(chosen.view(weight.shape))
+
+    def _growth_scores(self) -> dict[str, Tensor]:
+        """The scores of every layer, from the gradients of this batch before they are masked."""
+        growth = METHODS[self.config.method]
+        draws = generator(self.seed, "growth", self.updates)
+        return {name: growth(weight.grad, draws) for name, weight in self.weights.items()}
+
+    def _update(self, optimizer: torch.optim.Optimizer, scores: dict[str, Tensor]) -> None:
+        """Removes and grows the same number of weights in every layer."""
+        share = self.config.share_at(self.taken, self.steps)
+        for name, weight in self.weights.items():
+            kept = self.masks[name].bool()
+            new, removed = updated(weight, kept, scores[name], share=share, removal=self.semantics.removal)
+            stays = kept & new
+            if self.semantics.returning == "zero":
+                stays &= ~removed
+            self.masks[name].copy_(new)
+            weight.mul_(stays)
+            _clear_momentum(optimizer, weight, stays)
+        if self.semantics.clears == "all":
+            for weight in optimizer.state:
+                _clear_momentum(optimizer, weight, torch.zeros((), device=weight.device))
+        self.updates += 1
+
+    @torch.no_grad()
+    def _apply(self, optimizer: torch.optim.Optimizer) -> None:
+        """Absent weights and their momentum become 0."""
+        for name, mask in self.masks.items():
+            self.weights[name].mul_(mask)
+            _clear_momentum(optimizer, self.weights[name], mask)
+
+
+def _clear_momentum(optimizer: torch.optim.Optimizer, weight: nn.Parameter, stays: Tensor) -> None:
+    """The momentum of `weight`, if there is any yet, becomes 0 where `stays` is."""
+    momentum = optimizer.state.get(weight, {}).get("momentum_buffer")
+    if momentum is not None:
+        momentum.mul_(stays)
