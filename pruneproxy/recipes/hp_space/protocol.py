@@ -1,13 +1,13 @@
 """The thesis's protocol, stated once; every smaller scale as its differences from it; and the runs that follow."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from pruneproxy import data, models, surgery
 from pruneproxy.errors import UserError, choose
+from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.runs import Pruning, RunSpec
-from pruneproxy.specs import check_names, parse
 from pruneproxy.train import TrainConfig
 
 SCORED = {
@@ -173,6 +173,7 @@ CUTS = {
     },
 }
 SCALES = tuple(CUTS)
+PROTOCOL = Protocol(paper=PAPER, cuts=CUTS, chosen="networks", noun="network", identity=("network",))
 
 
 def cases(scale: str, **overrides) -> tuple[Case, ...]:
@@ -180,38 +181,17 @@ def cases(scale: str, **overrides) -> tuple[Case, ...]:
 
     Values may be text, as a command line gives them; None leaves the scale's own.
     """
-    cuts = choose(scale, CUTS, "scale")
-    given = {name: value for name, value in overrides.items() if value is not None}
-    check_names(given, parameters(), what="protocol value")
-    names = _names(given.pop("networks", tuple(cuts)), cuts)
-    values = {name: _value(name, value) for name, value in given.items()}
-    return tuple(replace(PAPER[name], **(cuts[name] | values)) for name in names)
+    return tuple(PROTOCOL.cases(scale, overrides).values())
 
 
 def parameters() -> tuple[str, ...]:
     """The names of all protocol values that may be overridden."""
-    return ("networks", *(field.name for field in fields(Case) if field.name != "network"))
-
-
-def _names(given, cuts) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else tuple(given)
-    for name in names:
-        choose(name, cuts, "network at this scale")
-    return names
-
-
-def _value(name: str, value):
-    hint = next(field.type for field in fields(Case) if field.name == name)
-    if isinstance(value, str):
-        return parse(hint, value)
-    return tuple(value) if isinstance(value, list) else value
+    return PROTOCOL.parameters
 
 
 def cut(case: Case) -> dict[str, tuple]:
     """What `case` changes against the thesis: name -> (thesis, here)."""
-    full = PAPER[case.network]
-    pairs = {field.name: (getattr(full, field.name), getattr(case, field.name)) for field in fields(Case)}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return PROTOCOL.cut(case, case.network)
 
 
 def exponents(ends: tuple[float, ...], points: int) -> list[float]:

@@ -1,9 +1,9 @@
 """The paper's protocol, stated once, and every smaller scale as its differences from it."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.specs import check_names, parse
+from pruneproxy.recipes.protocol import Protocol, experiments_of, keep_experiments
 
 EXPERIMENTS = {
     "main": "search on the network itself and on its pruned copy, with every optimizer (Table 3)",
@@ -219,6 +219,7 @@ CUTS = {
     },
 }
 SCALES = tuple(CUTS)
+PROTOCOL = Protocol(paper=PAPER, cuts=CUTS, chosen="networks", noun="network and data set", identity=PARTNERS)
 
 
 def cases(scale: str, **overrides) -> tuple[Case, ...]:
@@ -227,19 +228,9 @@ def cases(scale: str, **overrides) -> tuple[Case, ...]:
     Values may be text, as a command line gives them; None leaves the scale's own. `experiments` keeps those that the
     scale has too.
     """
-    cuts = choose(scale, CUTS, "scale")
-    given = {name: value for name, value in overrides.items() if value is not None}
-    check_names(given, parameters(), what="protocol value")
-    names = _names(given.pop("networks", tuple(cuts)), cuts)
-    values = {name: _value(name, value) for name, value in given.items()}
-    wanted = values.pop("experiments", tuple(EXPERIMENTS))
-    full = {name: replace(PAPER[name], **(cuts[name] | values)) for name in names}
-    for name in wanted:
-        choose(name, EXPERIMENTS, "experiment")
-    kept = {
-        name: replace(case, experiments=tuple(e for e in case.experiments if e in wanted))
-        for name, case in full.items()
-    }
+    wanted = experiments_of(overrides, EXPERIMENTS)
+    full = PROTOCOL.cases(scale, overrides | {"experiments": None})
+    kept = {name: keep_experiments(case, wanted) for name, case in full.items()}
     return tuple(replace(case, others=_partners(case, kept)) for case in kept.values())
 
 
@@ -250,29 +241,9 @@ def _partners(case: Case, every: dict[str, Case]) -> tuple[Case, ...]:
 
 def parameters() -> tuple[str, ...]:
     """The names of all protocol values that may be overridden."""
-    return ("networks", *(field.name for field in fields(Case) if field.name not in PARTNERS))
-
-
-def _names(given, cuts) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else tuple(given)
-    for name in names:
-        choose(name, cuts, "network and data set at this scale")
-    return names
-
-
-def _value(name: str, value):
-    hint = next(field.type for field in fields(Case) if field.name == name)
-    if isinstance(value, str):
-        return parse(hint, value)
-    return tuple(value) if isinstance(value, list) else value
+    return PROTOCOL.parameters
 
 
 def cut(case: Case) -> dict[str, tuple]:
     """What `case` changes against the paper: name -> (paper, here)."""
-    full = PAPER[case.key]
-    pairs = {
-        field.name: (getattr(full, field.name), getattr(case, field.name))
-        for field in fields(Case)
-        if field.name not in PARTNERS
-    }
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    return PROTOCOL.cut(case, case.key)
