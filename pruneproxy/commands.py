@@ -13,6 +13,7 @@ from pruneproxy.estimates import seconds_left
 from pruneproxy.locations import records_folder
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES
+from pruneproxy.records import select
 from pruneproxy.store import Store
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -157,7 +158,7 @@ def _shown(name: str, scale: str | None, records: str | None):
     store = Store(records_folder(name, records))
     scale = scale or largest_scale(recipe, store)
     cases = recipe.cases(scale)
-    found = store.select(spec.id for case in cases for spec in recipe.grid(case))
+    found = select(store, [spec for case in cases for spec in recipe.grid(case)])
     return recipe, recipe.frame(found, cases), scale
 
 

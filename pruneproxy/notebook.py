@@ -12,7 +12,7 @@ from pruneproxy import workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.locations import records_folder
 from pruneproxy.recipes import RECIPES
-from pruneproxy.records import trained
+from pruneproxy.records import select, trained
 from pruneproxy.specs import check_names
 from pruneproxy.store import Store
 
@@ -59,8 +59,9 @@ class Study:
     recipe: object
     scale: str
     cases: tuple
-    found: list[dict]
+    found: list[dict]  # the records that were asked for, and those of runs that these name
     asked: int
+    done: int
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -70,16 +71,17 @@ class Study:
     @property
     def complete(self) -> bool:
         """Whether every run of the scale is there."""
-        return len(self.found) == self.asked
+        return self.done == self.asked
 
     def cuts(self) -> pd.DataFrame:
         """What this scale changes against the paper's protocol, value by value."""
+        named = "network" if hasattr(self.cases[0], "network") else "dataset"
         rows = [
-            {"network": case.network, "value": name, "paper": _show(full), "here": _show(here)}
+            {named: getattr(case, named), "value": name, "paper": _show(full), "here": _show(here)}
             for case in self.cases
             for name, (full, here) in self.recipe.cut(case).items()
         ]
-        return pd.DataFrame(rows, columns=["network", "value", "paper", "here"])
+        return pd.DataFrame(rows, columns=[named, "value", "paper", "here"])
 
     def __str__(self) -> str:
         return "\n".join(self._facts())
@@ -94,8 +96,8 @@ class Study:
         days = sorted({record["finished"][:10] for record in self.found})
         seeds = len({trained(record)["seed"] for record in self.found})
         return [
-            f"scale {self.scale}: {len(self.found)} of {self.asked} runs",
-            f"data {_listed(_data(record) for record in self.found if 'data' in record)}",
+            f"scale {self.scale}: {self.done} of {self.asked} runs",
+            f"data {_listed(_data(record) for record in self.found if record.get('data'))}",
             f"on {_listed(record['environment']['device'] for record in self.found)}",
             f"{seeds} seed{'s' * (seeds > 1)}",
             " to ".join(dict.fromkeys((days[0], days[-1]))),
@@ -114,7 +116,7 @@ class Study:
                 "claim": name,
                 "text": self.recipe.CLAIMS[name].text,
                 "verdict": found[name].status,
-                "by network": ", ".join(f"{key} {status}" for key, status in self._by_network[name].items()),
+                "by network": ", ".join(f"{key} {status}" for key, status in self._by_network.get(name, {}).items()),
                 "effect": found[name].effect or found[name].note,
                 "interval": _interval(found[name].interval),
                 "p": found[name].p,
@@ -170,7 +172,8 @@ def open_study(stem: str, names: dict) -> Study:
         scale=names["scale"],
         cases=cases,
         asked=len(specs),
-        found=store.select(spec.id for spec in specs),
+        done=sum(spec.id in store for spec in specs),
+        found=select(store, specs),
     )
 
 

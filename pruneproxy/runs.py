@@ -5,6 +5,7 @@ import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 
@@ -55,7 +56,7 @@ class RunSpec:
     seed: int = 0
     sparse: SparseConfig | None = None  # None: dense training without any mask
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of this run's record."""
         return identity(self)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.nn import functional
@@ -36,7 +37,7 @@ class TimingSpec:
             if getattr(self, name) < 1:
                 raise UserError(f"TimingSpec.{name} must be at least 1, got {getattr(self, name)!r}")
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of this measurement's record."""
         return identity(self)

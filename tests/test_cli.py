@@ -3,6 +3,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -199,3 +200,45 @@ def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_pat
     assert run(*words, "--records", tmp_path / "cut").returncode == 0
     assert sorted(lines(tmp_path / "cut")) == sorted(lines(tmp_path / "whole"))
     assert numbers(Store(tmp_path / "cut")) == numbers(Store(tmp_path / "whole"))
+
+
+SEARCH = [
+    *("run", "proxy_hpo", "--scale", "smoke", "--device", "cpu", *FAST),
+    *(
+        word
+        for value in ("networks=resnet56-cifar10", "experiments=main", "optimizers=tpe")
+        for word in ("--set", value)
+    ),
+    *(word for value in ("seeds=1", "trials=2", "test_images=40") for word in ("--set", value)),
+]
+
+
+def test_status_knows_every_scale_of_every_recipe(tmp_path, capsys):
+    assert main(["status", "--records", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    for name, recipe in RECIPES.items():
+        assert [line.split()[1] for line in shown.splitlines() if line.startswith(name)] == list(recipe.SCALES)
+
+
+def test_searches_run_on_the_storage_that_is_asked_for(tmp_path, capsys):
+    study = tmp_path / "studies.db"
+    assert main([*SEARCH, "--records", str(tmp_path / "a"), "--storage", f"sqlite:///{study}"]) == 0
+    with sqlite3.connect(study) as database:
+        states = database.execute(
+            "select study_id, count(*) from trials where state = 'COMPLETE' group by 1"
+        ).fetchall()
+    assert [count for _, count in states] == [2, 2]  # on the network itself and on its pruned copy
+    assert main([*SEARCH, "--records", str(tmp_path / "b")]) == 0
+    assert searched(tmp_path / "a") == searched(tmp_path / "b")
+
+
+def searched(folder):
+    found = Store(folder)
+    return {record["id"]: record["best"] for record in found if record.get("kind") == "search"}
+
+
+def test_a_storage_that_cannot_be_reached_ends_in_one_sentence_and_loses_nothing(tmp_path, capsys):
+    words = [*SEARCH, "--records", str(tmp_path), "--storage", "postgresql://nobody@127.0.0.1:1/none"]
+    assert main(words) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("pruneproxy: expected to reach the storage postgresql:") and "kept" in error

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from pruneproxy.data import DataConfig, load
-from pruneproxy.data.splits import hash_keys, split_rows, stratified_order
+from pruneproxy.data import FOLDED, DataConfig, load
+from pruneproxy.data.splits import fold_rows, hash_keys, split_rows, stratified_order
 from pruneproxy.errors import UserError
 
 
@@ -69,3 +69,73 @@ def test_the_digits_fall_into_three_disjoint_splits_of_all_images():
 def test_more_training_images_than_there_are_is_an_error_that_says_how_many_there_are():
     with pytest.raises(UserError, match="at most 1294.*got 1295"):
         load(DataConfig(train_images=1295))
+
+
+@pytest.mark.parametrize("folded", FOLDED)
+@pytest.mark.parametrize("folds", [2, 5, 7])
+def test_folds_never_overlap_and_cover_the_training_data(folds, folded):
+    found = [load(DataConfig(folds=folds, fold=fold, folded=folded, normalise="unit")) for fold in range(folds)]
+    whole = images(load(DataConfig(holdout=0.0)).train)
+    assert sorted(image for one in found for image in images(one.validation)) == sorted(whole)
+    for one in found:
+        assert sorted([*images(one.train), *images(one.validation)]) == sorted(whole)
+        assert abs(len(one.validation) - len(whole) / folds) < 1
+        assert images(one.test) == images(found[0].test)
+
+
+def images(split):
+    return [image.tobytes() for image in split.inputs.numpy()]
+
+
+def test_stratified_folds_have_the_classes_in_their_shares_and_contiguous_ones_are_slices():
+    labels = uneven_labels()
+    for fold in range(5):
+        rest, held = fold_rows(labels, "any", folds=5, fold=fold)
+        assert np.abs(np.bincount(labels[held], minlength=3) - np.bincount(labels) / 5).max() <= 1.5
+        assert sorted([*rest, *held]) == list(range(len(labels)))
+        assert fold_rows(labels, "any", folds=5, fold=fold, stratified=False)[1].tolist() == list(
+            range(60 * fold, 60 * (fold + 1))
+        )
+
+
+def test_the_first_of_ten_folds_is_a_tenth_held_out():
+    labels = uneven_labels()
+    for part, other in zip(
+        split_rows(labels, "any", held_out=0.1), fold_rows(labels, "any", folds=10, fold=0), strict=True
+    ):
+        assert part.tolist() == other.tolist()
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_subsets_of_folds_are_nested_and_have_the_classes_in_their_shares(stratified):
+    labels = np.sort(uneven_labels())  # contiguous slices have one class or two
+    words = {"folds": 5, "fold": 1, "stratified": stratified}
+    whole, held = fold_rows(labels, "any", **words)
+    before = set()
+    for kept in (12, 60, 240):
+        rest, few = fold_rows(labels, "any", **words, kept=kept, held_kept=kept // 12)
+        assert len(rest) == kept and before <= set(rest) <= set(whole) and set(few) <= set(held)
+        shares = np.bincount(labels[whole], minlength=3) * kept / len(whole)
+        assert np.abs(np.bincount(labels[rest], minlength=3) - shares).max() <= 6
+        before = set(rest)
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        ({"folds": 1}, "folds must be a whole number of at least 2 or None, got 1"),
+        ({"folds": 5, "fold": 5}, "fold must be a whole number from 0 to 4, got 5"),
+        ({"folds": 5, "folded": "random"}, "unknown value of folded 'random'"),
+        ({"fold": 2}, "a number of folds with fold 2, got none"),
+    ],
+)
+def test_folds_that_make_no_sense_are_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        DataConfig(**words)
+
+
+def test_more_folds_or_training_images_than_there_are_is_an_error():
+    with pytest.raises(UserError, match="folds must be at most 1438"):
+        load(DataConfig(folds=2000))
+    with pytest.raises(UserError, match="train_images must be at most 1150"):
+        load(DataConfig(folds=5, train_images=1151))

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 from pruneproxy import importance, pareto
 from pruneproxy.errors import UserError
 from pruneproxy.importance import Axis, ForestConfig, fanova, interactions
-from pruneproxy.importance.forest import leaves
+from pruneproxy.importance.forest import grow, leaves
 from pruneproxy.pareto import Objective
 
 SMALL = ForestConfig(trees=10)
@@ -91,7 +91,7 @@ def test_variances_of_a_tree_equal_sums_over_all_points_of_a_grid():
     ]
     points = np.column_stack([axis.draw(generator.random(60)) for axis in axes])
     tree = DecisionTreeRegressor(random_state=0).fit(points, generator.normal(size=60))
-    found = leaves(tree.tree_, [axis.below for axis in axes])
+    (found,) = leaves([tree.tree_], [axis.below for axis in axes])
     sides = [np.arange(1, 7), np.arange(3), np.log10(np.arange(1, 33))]
     sizes = np.log(np.arange(1, 33) + 0.5) - np.log(np.arange(1, 33) - 0.5)
     chances = [np.full(6, 1 / 6), np.full(3, 1 / 3), sizes / sizes.sum()]
@@ -105,6 +105,27 @@ def test_variances_of_a_tree_equal_sums_over_all_points_of_a_grid():
         chance = weight.sum(axis=others)
         marginal = (weight * grid).sum(axis=others) / chance
         assert found.joint_variance(list(columns)) == pytest.approx((chance * (marginal - mean) ** 2).sum()), columns
+    alone = [found.joint_variance([column]) for column in range(3)]
+    assert found.main_variances() == pytest.approx(alone)
+
+
+@pytest.mark.parametrize(
+    "config", [ForestConfig(trees=7), ForestConfig(trees=3, features=0.5, min_leaf=3, depth=4, seed=5)]
+)
+def test_a_forest_has_the_trees_of_scikit_learns_forest(config):
+    points = np.random.default_rng(8).random((50, 3))
+    values = points[:, 0] + points[:, 1] * points[:, 2]
+    below = [axis.below for axis in on("abc")]
+    forest = RandomForestRegressor(
+        n_estimators=config.trees,
+        max_features=max(1, int(3 * config.features)),
+        min_samples_leaf=config.min_leaf,
+        max_depth=config.depth,
+        random_state=config.seed,
+    ).fit(points, values)
+    for found, expected in zip(grow(points, values, below, config), forest.estimators_, strict=True):
+        (leaf,) = leaves([expected.tree_], below)
+        assert (found.value == leaf.value).all() and (found.low == leaf.low).all() and (found.high == leaf.high).all()
 
 
 def test_the_range_of_an_axis_counts_and_not_where_the_configurations_lie():

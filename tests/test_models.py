@@ -12,11 +12,13 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+from pruneproxy import costs
 from pruneproxy.errors import UserError
 from pruneproxy.models import (
     MODELS,
     WIDTHS_ROUNDED,
     Dropout,
+    MLPSizes,
     ModelConfig,
     build,
     listings,
@@ -260,6 +262,32 @@ def test_widths_lie_between_the_sizes_that_are_given(layers, rounded):
 def test_wrong_sizes_of_an_mlp_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         mlp_widths(**arguments)
+
+
+@pytest.mark.parametrize("layers", range(1, 12))
+def test_an_mlp_is_built_from_its_sizes(layers):
+    sizes = {"first": 30, "middle": 5, "last": 20}
+    config = ModelConfig(name="mlp", sizes=MLPSizes(layers=layers, **sizes))
+    model, widths = build(config, shape=(1, 4, 4), classes=3), mlp_widths(layers, **sizes)
+    assert tuple(slot.width for slot in slots_of(config)) == widths == model.config.widths
+    assert [layer.out_features for layer in model.modules() if isinstance(layer, nn.Linear)] == [*widths, 3]
+    chain = (16, *widths, 3)
+    assert costs.total(costs.layers(model)) == sum(a * b for a, b in itertools.pairwise(chain))
+    assert with_widths(model, {"hidden1": 4}).widths == (4, *widths[1:])
+
+
+@pytest.mark.parametrize(
+    "words,message",
+    [
+        ({"name": "resnet8"}, "resnet8 has no hidden layers to size"),
+        ({"name": "mlp", "widths": (3,)}, "either sizes or widths of an mlp, got both"),
+    ],
+)
+def test_sizes_belong_to_an_mlp_without_widths(words, message):
+    with pytest.raises(UserError, match=message):
+        ModelConfig(sizes=MLPSizes(layers=2), **words)
+    with pytest.raises(UserError, match="at least 1 hidden layers, got 0"):
+        MLPSizes(layers=0)
 
 
 def test_the_resnet_of_stages_is_the_published_one_at_its_published_blocks():

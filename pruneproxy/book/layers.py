@@ -10,7 +10,7 @@ LAYERS = {
     "Networks and data": ("models", "data", "surgery", "published"),
     "Procedures": ("train", "sparse", "ekg"),
     "Runs and results": ("store", "records", "runs", "timing", "search", "workers", "estimates"),
-    "Tables, figures, claims": ("tables", "figures", "claims", "ledger"),
+    "Tables, figures, claims": ("tables", "figures", "claims", "judging", "ledger"),
     "Recipes": ("recipes",),
     "Entry points": ("tuning", "commands", "notebook", "bench", "book", "__main__"),
 }

@@ -2,7 +2,7 @@
 
 from pruneproxy.data.augment import AUGMENTATIONS, Policy
 from pruneproxy.data.catalogue import CATALOGUE, Entry
-from pruneproxy.data.config import NORMALISATIONS, DataConfig, Dataset, Split, input_shape
+from pruneproxy.data.config import FOLDED, NORMALISATIONS, DataConfig, Dataset, Split, input_shape
 from pruneproxy.data.download import get
 from pruneproxy.data.importing import import_set
 from pruneproxy.data.listing import check, list_sets
@@ -12,6 +12,7 @@ from pruneproxy.data.stored import data_root
 __all__ = [
     "AUGMENTATIONS",
     "CATALOGUE",
+    "FOLDED",
     "NORMALISATIONS",
     "DataConfig",
     "Dataset",

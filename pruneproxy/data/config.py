@@ -16,13 +16,20 @@ NORMALISATIONS = {
 }
 
 
+FOLDED = {
+    "stratified": "every fold has each class in its share, fixed by hash as the other splits",
+    "contiguous": "slices of the official order, whatever their classes (002's released code)",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Which data set, how much of it, at which size, and how it is shown to the network.
 
     `train_images` and `eval_images` (validation and test each) take stratified subsets, nested in size;
     `size` is the side after area averaging; `holdout` is the share of the official training data held out
-    as validation; `augment` and `normalise` are keys of AUGMENTATIONS and NORMALISATIONS.
+    as validation, or with `folds` the part number `fold` (from 0) of that many equal ones, cut as `folded`
+    says; `augment` and `normalise` are keys of AUGMENTATIONS and NORMALISATIONS.
     """
 
     name: str = "digits"
@@ -32,6 +39,9 @@ class DataConfig:
     holdout: float = 0.1
     augment: str = "none"
     normalise: str = "train"
+    folds: int | None = None
+    fold: int = 0
+    folded: str = "stratified"
 
     def __post_init__(self):
         entry = choose(self.name, CATALOGUE, "data set")
@@ -43,11 +53,25 @@ class DataConfig:
                 raise UserError(f"{field} must be a positive whole number or None, got {value!r}")
         if not 0 <= self.holdout < 1:
             raise UserError(f"holdout must be a share from 0 to below 1, got {self.holdout!r}")
+        _check_folds(self)
         if entry.kind == "tabular" and (self.size is not None or self.augment != "none"):
             raise UserError(f"{self.name} is tabular: leave size at None and augment at 'none'")
         if (policy.colour or self.normalise == "imagenet") and (entry.kind == "tabular" or entry.shape[0] != 3):
             chosen = f"augment={self.augment!r}" if policy.colour else "normalise='imagenet'"
             raise UserError(f"{chosen} needs colour images, and those of {self.name} are not: choose another")
+
+
+def _check_folds(config: DataConfig) -> None:
+    """Folds are at least two, and the chosen one is one of them."""
+    choose(config.folded, FOLDED, "value of folded")
+    if config.folds is None:
+        if config.fold != 0:
+            raise UserError(f"expected a number of folds with fold {config.fold!r}, got none: set folds")
+        return
+    if type(config.folds) is not int or config.folds < 2:
+        raise UserError(f"folds must be a whole number of at least 2 or None, got {config.folds!r}")
+    if type(config.fold) is not int or not 0 <= config.fold < config.folds:
+        raise UserError(f"fold must be a whole number from 0 to {config.folds - 1}, got {config.fold!r}")
 
 
 def input_shape(config: DataConfig) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from pruneproxy.data.augment import AUGMENTATIONS, centre
 from pruneproxy.data.catalogue import CATALOGUE
 from pruneproxy.data.config import DataConfig, Dataset, Split
 from pruneproxy.data.resize import resized
-from pruneproxy.data.splits import split_rows
+from pruneproxy.data.splits import fold_rows, split_rows
 from pruneproxy.data.stored import SOURCE, Stored, data_root, read_stored
 from pruneproxy.errors import UserError
 
@@ -86,15 +86,19 @@ def choose_rows(stored: Stored, config: DataConfig) -> dict[str, np.ndarray]:
         pool, test = split_rows(labels, f"{config.name}/test", held_out=share, held_kept=config.eval_images)
     else:
         test, _ = split_rows(stored.test_labels, f"{config.name}/test", kept=config.eval_images)
-    check_count(config.train_images, len(pool) - round(config.holdout * len(pool)), "train_images")
-    train, validation = split_rows(
-        labels[pool],
-        f"{config.name}/train",
-        held_out=config.holdout,
-        kept=config.train_images,
-        held_kept=config.eval_images,
-    )
+    train, validation = held_out(labels[pool], config)
+    check_count(config.train_images, len(train), "train_images")
     return {"train": pool[train], "validation": pool[validation], "test": test}
+
+
+def held_out(labels: np.ndarray, config: DataConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the training and the validation split among the official training data."""
+    name, kept = f"{config.name}/train", {"kept": config.train_images, "held_kept": config.eval_images}
+    if config.folds is None:
+        return split_rows(labels, name, held_out=config.holdout, **kept)
+    check_count(config.folds, len(labels), "folds")
+    stratified = config.folded == "stratified"
+    return fold_rows(labels, name, folds=config.folds, fold=config.fold, stratified=stratified, **kept)
 
 
 def check_count(wanted: int | None, available: int, field: str) -> None:

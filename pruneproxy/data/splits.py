@@ -42,3 +42,25 @@ def split_rows(
     order = stratified_order(labels, name)
     cut = round(held_out * len(labels))
     return np.sort(order[cut:][:kept]), np.sort(order[:cut][:held_kept])
+
+
+def fold_rows(
+    labels: np.ndarray,
+    name: str,
+    *,
+    folds: int,
+    fold: int,
+    stratified: bool = True,
+    kept: int | None = None,
+    held_kept: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (rest, fold), each ascending: one of `folds` stretches, equal up to one example, is held out.
+
+    The stretches are cut from the stratified order or from the rows as they come. `kept` and `held_kept` are as in
+    `split_rows`: subsets are stratified however the folds are cut.
+    """
+    order, count = stratified_order(labels, name), len(labels)
+    stretch = slice(round(count * fold / folds), round(count * (fold + 1) / folds))
+    held = np.zeros(count, dtype=bool)
+    held[order[stretch] if stratified else stretch] = True
+    return np.sort(order[~held[order]][:kept]), np.sort(order[held[order]][:held_kept])

@@ -75,10 +75,9 @@ def _shares(points, below, values, forest, subsets) -> dict[str, np.ndarray]:
 
 
 def _of_tree(tree: Leaves, subsets) -> list[float]:
-    alone = {column: tree.joint_variance([column]) for column in {column for subset in subsets for column in subset}}
-    total = tree.variance()
+    alone, total = tree.main_variances(), tree.variance()
     return [
-        (alone[subset[0]] if len(subset) == 1 else tree.joint_variance(subset) - sum(alone[k] for k in subset)) / total
+        (alone[subset[0]] if len(subset) == 1 else tree.joint_variance(subset) - alone[list(subset)].sum()) / total
         for subset in subsets
     ]
 

@@ -56,6 +56,14 @@ class Leaves:
         """The variance of the tree's prediction over the box."""
         return float(self.volume @ self.centred**2)
 
+    def main_variances(self) -> np.ndarray:
+        """For each column the variance over it of the prediction's mean over all others: that of a step function."""
+        weighted = (self.centred * self.volume)[:, None] / (self.high - self.low)
+        ends, steps = np.concatenate([self.low, self.high]), np.concatenate([weighted, -weighted])
+        order = np.argsort(ends, axis=0)
+        ends, steps = np.take_along_axis(ends, order, axis=0), np.take_along_axis(steps, order, axis=0)
+        return (np.diff(ends, axis=0) * steps.cumsum(axis=0)[:-1] ** 2).sum(axis=0)
+
     def joint_variance(self, columns: Sequence[int]) -> float:
         """The variance over different `columns` of the prediction's mean over all others, with effects of subsets."""
         sides = [np.unique(np.concatenate([self.low[:, k], self.high[:, k]])) for k in columns]
@@ -76,32 +84,53 @@ class Leaves:
 
 def grow(points: np.ndarray, values: np.ndarray, below: Sequence[Callable], config: ForestConfig) -> list[Leaves]:
     """The leaves of each tree of a forest fitted to encoded points; `below` gives the probability up to a cut."""
-    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.tree import DecisionTreeRegressor
 
-    forest = RandomForestRegressor(
-        n_estimators=config.trees,
-        max_features=max(1, int(config.features * points.shape[1])),
-        min_samples_leaf=config.min_leaf,
-        max_depth=config.depth,
-        random_state=config.seed,
-        n_jobs=1,
-    ).fit(points, values)
-    return [leaves(estimator.tree_, below) for estimator in forest.estimators_]
+    choices = {
+        "max_features": max(1, int(config.features * points.shape[1])),
+        "min_samples_leaf": config.min_leaf,
+        "max_depth": config.depth,
+    }
+    # The trees of scikit-learn's RandomForestRegressor, whose fit spends more time on checks than on small trees.
+    points, values = np.asfortranarray(points, dtype=np.float32), np.ascontiguousarray(values, dtype=float)
+    seeds, trees = np.random.RandomState(config.seed), []
+    for seed in [seeds.randint(np.iinfo(np.int32).max) for _ in range(config.trees)]:
+        drawn = np.random.RandomState(seed).randint(0, len(points), len(points), dtype=np.int32)
+        often = np.bincount(drawn, minlength=len(points)).astype(float)
+        tree = DecisionTreeRegressor(random_state=seed, **choices)
+        trees.append(tree.fit(points, values, sample_weight=often, check_input=False).tree_)
+    return leaves(trees, below)
 
 
-def leaves(tree, below: Sequence[Callable]) -> Leaves:
-    """The leaves of one of scikit-learn's trees; those without probability are left out."""
-    low, high = np.zeros((tree.node_count, len(below))), np.ones((tree.node_count, len(below)))
-    cut = np.zeros(tree.node_count)
+def leaves(trees: Sequence, below: Sequence[Callable]) -> list[Leaves]:
+    """The leaves of each of scikit-learn's trees; those without probability are left out."""
+    ends = np.cumsum([tree.node_count for tree in trees])
+    starts = ends - [tree.node_count for tree in trees]
+    feature, threshold, value = (
+        np.concatenate([getattr(tree, name).reshape(-1) for tree in trees])
+        for name in ("feature", "threshold", "value")
+    )
+    left, right = (
+        np.concatenate(
+            [
+                getattr(tree, name) + start * (getattr(tree, name) >= 0)
+                for tree, start in zip(trees, starts, strict=True)
+            ]
+        )
+        for name in ("children_left", "children_right")
+    )
+    cut = np.zeros(len(feature))
     for column, function in enumerate(below):
-        splits = tree.feature == column
-        cut[splits] = function(tree.threshold[splits])
-    nodes = np.array([0])
+        splits = feature == column
+        cut[splits] = function(threshold[splits])
+    low, high = np.zeros((len(feature), len(below))), np.ones((len(feature), len(below)))
+    nodes = starts
     while nodes.size:
-        nodes = nodes[tree.children_left[nodes] >= 0]
-        left, right, column = tree.children_left[nodes], tree.children_right[nodes], tree.feature[nodes]
-        low[left], high[left], low[right], high[right] = low[nodes], high[nodes], low[nodes], high[nodes]
-        high[left, column] = low[right, column] = cut[nodes]
-        nodes = np.concatenate([left, right])
-    kept = (tree.children_left < 0) & (high > low).all(axis=1)
-    return Leaves(low=low[kept], high=high[kept], value=tree.value[kept].reshape(-1))
+        nodes = nodes[left[nodes] >= 0]
+        first, second, column = left[nodes], right[nodes], feature[nodes]
+        low[first], high[first], low[second], high[second] = low[nodes], high[nodes], low[nodes], high[nodes]
+        high[first, column] = low[second, column] = cut[nodes]
+        nodes = np.concatenate([first, second])
+    kept = (left < 0) & (high > low).all(axis=1)
+    parts = [np.arange(start, end)[kept[start:end]] for start, end in zip(starts, ends, strict=True)]
+    return [Leaves(low=low[part], high=high[part], value=value[part]) for part in parts]

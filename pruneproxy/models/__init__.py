@@ -15,7 +15,7 @@ from pruneproxy.models.dropout import Dropout
 from pruneproxy.models.listing import Listing, listings
 from pruneproxy.models.network import Connection, Group, Network
 from pruneproxy.models.plans import KINDS, MODELS
-from pruneproxy.models.shapes import WIDTHS_ROUNDED, mlp_widths
+from pruneproxy.models.shapes import WIDTHS_ROUNDED, MLPSizes, mlp_widths
 
 __all__ = [
     "DROPOUT_PLACED",
@@ -27,6 +27,7 @@ __all__ = [
     "Dropout",
     "Group",
     "Listing",
+    "MLPSizes",
     "ModelConfig",
     "Network",
     "build",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.models.plans import MODELS, MLPPlan, Plan, ResNetPlan, Slot
+from pruneproxy.models.shapes import MLPSizes
 
 DROPOUT_PLACED = {
     "text": "after the ReLU of every hidden layer, the usual place, as the papers' texts name none",
@@ -18,7 +19,7 @@ class ModelConfig:
 
     `widths` has one entry per group in the order of `model.groups()`; None takes the published widths times `width`,
     rounded, at least 1. Explicit widths are taken as they are. For the MLP they are the hidden layers, as many as
-    wanted.
+    wanted; `sizes` says the same with four numbers.
 
     `shortcut`: "A" takes every second pixel and pads missing channels with zeros (akamaster's code), "B" is a 1x1
     convolution with batch normalisation, "B-plain" one without it. The default is A for CIFAR ResNets (the thesis's
@@ -42,12 +43,14 @@ class ModelConfig:
     zero_last_scale: bool = False
     dropout: float = 0.0
     dropout_placed: str = "text"
+    sizes: MLPSizes | None = None
 
     def __post_init__(self):
         choose(self.name, MODELS, "model")
         if not self.width > 0:
             raise UserError(f"ModelConfig.width must be a positive factor of the published widths, got {self.width!r}")
         _check_blocks(self)
+        _check_sizes(self)
         shortcut_of(self)
         strides_of(self)
         _check_dropout(self)
@@ -57,8 +60,10 @@ class ModelConfig:
 
 
 def plan_of(config: ModelConfig) -> Plan:
-    """The published architecture behind `config`, with the blocks that it asks for."""
+    """The published architecture behind `config`, with the blocks or hidden layers that it asks for."""
     plan = MODELS[config.name]
+    if config.sizes is not None:
+        return replace(plan, hidden=config.sizes.widths)
     return plan if config.blocks is None else replace(plan, blocks=config.blocks)
 
 
@@ -106,6 +111,16 @@ def _check_blocks(config: ModelConfig) -> None:
     stages = len(plan.blocks)
     if len(config.blocks) != stages or any(type(count) is not int or count < 1 for count in config.blocks):
         raise UserError(f"ModelConfig.blocks must be {stages} whole numbers of at least 1, got {config.blocks!r}")
+
+
+def _check_sizes(config: ModelConfig) -> None:
+    """Sizes belong to an MLP, and name its widths instead of `widths`."""
+    if config.sizes is None:
+        return
+    if not isinstance(MODELS[config.name], MLPPlan):
+        raise UserError(f"{config.name} has no hidden layers to size: leave sizes at None or take an mlp")
+    if config.widths is not None:
+        raise UserError("expected either sizes or widths of an mlp, got both: leave one out")
 
 
 def _check_dropout(config: ModelConfig) -> None:

@@ -43,7 +43,7 @@ class Network(nn.Module):
     def __init__(self, config: ModelConfig, *, shape: tuple[int, ...], classes: int):
         super().__init__()
         self.slots = slots_of(config)
-        self.config = replace(config, widths=tuple(slot.width for slot in self.slots))
+        self.config = replace(config, widths=tuple(slot.width for slot in self.slots), sizes=None)
         self.shape = tuple(shape)
         self.classes = classes
 

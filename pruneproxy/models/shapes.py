@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from pruneproxy.errors import UserError, choose
@@ -44,6 +45,25 @@ def mlp_widths(
         return (first, last)
     steps = math.ceil(layers / 2) - 1
     return (first, *between(first, middle, steps), *between(middle, last, layers - 1 - steps))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPSizes:
+    """The hidden layers of an MLP by their number and three widths, of which few layers use the first only."""
+
+    layers: int
+    first: int = 100
+    middle: int = 100
+    last: int = 100
+    rounded: str = "code"
+
+    def __post_init__(self):
+        _ = self.widths  # what makes no sense is refused
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The width of every hidden layer."""
+        return mlp_widths(self.layers, first=self.first, middle=self.middle, last=self.last, rounded=self.rounded)
 
 
 def _check_sizes(layers: int, **sizes: int | None) -> None:

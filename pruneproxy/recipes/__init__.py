@@ -1,5 +1,5 @@
 """What each paper runs, shows and claims. A recipe is a module with SCALES, parameters(), specs(scale, **overrides)."""
 
-from pruneproxy.recipes import hp_space, proxy_hpo
+from pruneproxy.recipes import hp_space, proxy_hpo, sparse_tradeoff
 
-RECIPES = {proxy_hpo.STEM: proxy_hpo, hp_space.STEM: hp_space}
+RECIPES = {recipe.STEM: recipe for recipe in (proxy_hpo, hp_space, sparse_tradeoff)}

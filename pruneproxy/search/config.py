@@ -1,20 +1,20 @@
 """A search and its winner as specs: what their records depend on, and how they are made."""
 
-import importlib.metadata
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError, choose
 from pruneproxy.runs import Conditions, RunSpec
-from pruneproxy.search.loop import Trial, best, optimise
+from pruneproxy.search.loop import best
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
-from pruneproxy.search.space import Dimension, apply, check_space
+from pruneproxy.search.space import Dimension, apply
+from pruneproxy.search.studied import DEFAULTS, Studied, check_fields, check_trials, rows
 from pruneproxy.search.trials import Stored, WarmStarted
 from pruneproxy.specs import identity, to_dict
 from pruneproxy.store import Store, now
 
-DEFAULTS = Conditions()
 # Direction, and what a diverged trial is told as unless an earlier value is worse.
 OBJECTIVES = {
     "top1": ("maximize", 0.0),
@@ -28,7 +28,7 @@ BEST_OF = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpec:
+class SearchSpec(Studied):
     """A hyperparameter search: `trials` trainings of `base`, each with other settings of the fields in `space`.
 
     The objective is measured on the split that `base.train.evaluate_on` names. With `warm_start` every trial goes on
@@ -50,29 +50,10 @@ class SearchSpec:
         choose(self.pruner, PRUNERS, "pruner")
         choose(self.objective, OBJECTIVES, "objective")
         choose(self.best_of, BEST_OF, "value of best_of")
-        check_space(self.space)
-        if not isinstance(self.trials, int) or self.trials < 1:
-            raise UserError(f"expected at least 1 trial, got {self.trials!r}")
+        check_trials(self.trials)
+        check_fields(self.base, self.space)
         if self.warm_start and self.pruner != "none":
             raise UserError("expected warm_start without a pruner, as in the released code: set pruner to none")
-        for dimension in self.space:
-            for end in dimension.ends:
-                apply(self.base, {dimension.field: end})
-
-    @property
-    def id(self) -> str:
-        """The name of this search's record, and of its study."""
-        return identity(self)
-
-    @property
-    def needs(self) -> tuple:
-        """No record has to exist before this one; its trials are made on the way."""
-        return ()
-
-    @property
-    def scoring_run(self) -> RunSpec | None:
-        """The run whose trained weights decide the channels of the searched network, if there is one."""
-        return self.base.scoring_run
 
     @property
     def trainings(self) -> tuple[tuple[RunSpec, int], ...]:
@@ -86,58 +67,23 @@ class SearchSpec:
 
     def shared(self, conditions: Conditions) -> bool:
         """Whether several processes may work on it at once."""
-        return conditions.storage != "memory" and not self.warm_start
+        return super().shared(conditions) and not self.warm_start
 
-    def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
-        """Runs the search and returns its record; the trials' own records are in the store then."""
-        environment.settle()
-        device = environment.resolve_device(conditions.device)
-        started = environment.clock(device)
-        evaluate = (WarmStarted if self.warm_start else Stored)(self, store, conditions)
-        trials = self._optimise(evaluate, store, conditions)
-        return self._record(trials, evaluate, conditions, environment.clock(device) - started)
+    def _evaluator(self, store: Store, conditions: Conditions):
+        return (WarmStarted if self.warm_start else Stored)(self, store, conditions)
 
-    def _optimise(self, evaluate, store: Store, conditions: Conditions) -> list[Trial]:
+    def _choices(self) -> dict:
         direction, worst = OBJECTIVES[self.objective]
-        shared = self.shared(conditions)
-        return optimise(
-            evaluate,
-            self.space,
-            name=self.id,
-            sampler=self.sampler,
-            pruner=self.pruner,
-            epochs=self.base.train.epochs,
-            trials=self.trials,
-            seed=self.seed,
-            storage=conditions.storage if shared else "memory",
-            direction=direction,
-            worst=worst,
-            lock=(lambda name, *, wait=True: store.run_lock(f"study-{name}", wait=wait)) if shared else None,
-            pause=lambda: runs.pause(conditions),
-        )
+        return {"pruner": self.pruner, "epochs": self.base.train.epochs, "direction": direction, "worst": worst}
 
-    def _record(self, trials, evaluate, conditions, wall: float) -> dict:
+    def _said(self, trials) -> dict:
         found = [trial for trial in trials if trial.value is not None]
         winner = best(trials, self.direction) if found else None
-        device = str(environment.resolve_device(conditions.device))
-        surroundings = environment.describe(device)
-        packages = surroundings["packages"] | {"optuna": importlib.metadata.version("optuna")}
         return {
-            "id": self.id,
             "kind": "search",
             "status": "ok" if found else "diverged",
-            "spec": to_dict(self),
-            "trials": [asdict(trial) for trial in trials],
+            "trials": rows(trials),
             "best": winner and {name: getattr(winner, name) for name in ("number", "settings", "value")},
-            "cost": {
-                "seconds": round(sum(trial.seconds for trial in trials), 3),
-                "multiplications": sum(trial.multiplications or 0 for trial in trials),
-                # Of the process that finished the search: all its time but that of training.
-                "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
-            },
-            "data": evaluate.data,
-            "environment": surroundings | {"packages": packages},
-            "finished": now(),
         }
 
 
@@ -152,7 +98,7 @@ class WinnerSpec:
         for dimension in self.search.space:
             apply(self.target, {dimension.field: dimension.ends[0]})
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The name of this record."""
         return identity(self)

@@ -1,12 +1,12 @@
 """The loop under every search: ask for settings, evaluate them, tell. It knows nothing of networks."""
 
 import contextlib
-import functools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -15,13 +15,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import pruners, storages
-from pruneproxy.search.samplers import Repeatable
-from pruneproxy.search.space import Dimension, check_space
+from pruneproxy.search.samplers import SAMPLERS, Repeatable
+from pruneproxy.search.space import Dimension, active, check_space
 from pruneproxy.store import Busy
 
 STATES = {
     "complete": "trained to its last epoch",
-    "stopped": "stopped early by the pruner",
+    "stopped": "stopped early by the pruner, or because others are better on the same folds",
     "diverged": "the loss was not finite: counts as the worst",
 }
 DIRECTIONS = {"maximize": 1, "minimize": -1}
@@ -30,14 +30,17 @@ PAUSE = 0.2  # seconds between looks at the trials that other processes still ev
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an evaluation found: `value` is None when it diverged, `run` the id of its record if it has one."""
+    """What an evaluation found: the `value`, a tuple of several objectives, and the ids of its records in `run`.
 
-    value: float | None
+    A diverged one has None, or the values that stand for it where they are known.
+    """
+
+    value: float | tuple[float, ...] | None
     state: str = "complete"
     epochs: int = 0
     seconds: float = 0.0
     multiplications: float | None = None
-    run: str | None = None
+    run: str | tuple[str, ...] | None = None
 
     def __post_init__(self):
         choose(self.state, STATES, "state of a trial")
@@ -49,15 +52,28 @@ class Trial:
 
     number: int
     settings: dict
-    value: float | None
+    value: float | tuple[float, ...] | None
     state: str
     epochs: int
     seconds: float
     multiplications: float | None
-    run: str | None
+    run: str | tuple[str, ...] | None
 
 
-Report = Callable[[int, float], bool]  # report(epoch, value) -> whether to stop
+class Report:
+    """What an evaluation says to its study and hears from it: `report(epoch, value)` is whether to stop."""
+
+    def __init__(self, study: "_Study", trial: FrozenTrial):
+        self._study, self._trial = study, trial
+
+    def __call__(self, epoch: int, value: float) -> bool:
+        return self._study.report(self._trial, epoch, value)
+
+    def earlier(self) -> list[Trial]:
+        """The trials with smaller numbers that are finished."""
+        return [trial for trial in self._study.history() if trial.number < self._trial.number]
+
+
 Evaluate = Callable[[dict, Report], Outcome]
 
 
@@ -72,8 +88,10 @@ def optimise(
     trials: int,
     seed: int = 0,
     storage: str = "memory",
-    direction: str = "maximize",
-    worst: float = 0.0,
+    direction: str | Sequence[str] = "maximize",
+    worst: float | Sequence[float] = 0.0,
+    scale: Callable[[tuple[float, ...]], tuple[float, ...]] = tuple,
+    default_first: bool = False,
     lock: storages.Lock | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     pause: Callable[[], None] | None = None,
@@ -83,26 +101,33 @@ def optimise(
     `evaluate(settings, report)` returns an Outcome; it calls `report(epoch, value)` after each evaluated epoch and
     stops when that returns true. `epochs` is the largest epoch, which Hyperband needs. Any number of processes may
     call this for one study in a shared storage. A trial whose process died is taken over with its own settings.
-    A trial that diverges is told to the sampler as the worst value so far, or as `worst` if that is worse still.
+    A trial that diverges without a value is told to the sampler as the worst value so far, or as `worst` if that is
+    worse still. Several objectives have a `direction` and a `worst` each, and no pruner; `scale(values)` is what the
+    sampler is told instead of their values. With `default_first` the first trial has the defaults of the space.
 
     `lock(name, wait=...)` holds a lock between processes (default: a file beside the storage's), `pause()` is called
     while only trials of other processes are left.
     """
     check_space(space)
-    sign = choose(direction, DIRECTIONS, "direction")
+    directions = (direction,) if isinstance(direction, str) else tuple(direction)
+    signs = [choose(one, DIRECTIONS, "direction") for one in directions]
     if not isinstance(trials, int) or trials < 1:
         raise UserError(f"expected at least 1 trial, got {trials!r}")
     if pruner == "hyperband" and (not isinstance(epochs, int) or epochs < 1):
         raise UserError(f"expected the largest number of epochs for the pruner hyperband, got {epochs!r}")
+    if len(signs) > 1:
+        check_several(sampler, pruner)
     if isinstance(sampler, str):
-        sampler = Repeatable(sampler, seed=seed, trials=trials)
-    stops = pruners.make(pruner, study=name, epochs=epochs, sign=sign) if isinstance(pruner, str) else pruner
-    study = _Study(name, space, storage, sampler, stops, sign, trials, worst, lock or storages.locks(storage))
+        sampler = Repeatable(sampler, seed=seed, trials=trials, space=space, default_first=default_first)
+    stops = pruners.make(pruner, study=name, epochs=epochs, sign=signs[0]) if isinstance(pruner, str) else pruner
+    worsts = np.broadcast_to(np.asarray(worst, dtype=float), len(signs)).tolist()
+    lock = lock or storages.locks(storage)
+    study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock)
     while True:
         with contextlib.ExitStack() as held:
             trial = study.next(held)
             if trial is not None:
-                outcome = evaluate(dict(trial.params), functools.partial(study.report, trial))
+                outcome = evaluate(dict(trial.params), Report(study, trial))
                 told = study.tell(trial, outcome)
                 if on_trial is not None:
                     on_trial(told)
@@ -112,6 +137,15 @@ def optimise(
             (pause or _pause)()
 
 
+def check_several(sampler: str | BaseSampler, pruner: str | BasePruner = "none"):
+    """Raises when a sampler or pruner cannot deal with several objectives."""
+    if isinstance(sampler, str) and not choose(sampler, SAMPLERS, "sampler").several:
+        able = [name for name, one in SAMPLERS.items() if one.several]
+        raise UserError(f"expected a sampler for several objectives, got {sampler!r}: take one of {', '.join(able)}")
+    if pruner != "none":
+        raise UserError("expected no pruner with several objectives: set pruner to none")
+
+
 def _pause():
     time.sleep(PAUSE)
 
@@ -119,7 +153,10 @@ def _pause():
 def best(trials: Iterable[Trial], direction: str = "maximize") -> Trial:
     """The trial with the best value: of the complete ones, or of those that were stopped if none is complete."""
     sign = choose(direction, DIRECTIONS, "direction")
-    valued = [trial for trial in trials if trial.value is not None and math.isfinite(trial.value)]
+    told = [trial for trial in trials if trial.value is not None and trial.state != "diverged"]
+    if any(isinstance(trial.value, tuple) for trial in told):
+        raise UserError("expected trials with one objective, got several: take the front of them")
+    valued = [trial for trial in told if math.isfinite(trial.value)]
     if not valued:
         raise UserError("expected a trial with a value, but all diverged: search smaller learning rates")
     complete = [trial for trial in valued if trial.state == "complete"]
@@ -129,9 +166,10 @@ def best(trials: Iterable[Trial], direction: str = "maximize") -> Trial:
 class _Study:
     """A study of Optuna that several processes may share, and its trials."""
 
-    def __init__(self, name, space, storage, sampler, stops, sign, trials, worst, lock):
-        self.name, self.address, self.stops, self.sign, self.worst = name, storage, stops, sign, worst
-        self.trials, self.lock = trials, lock
+    def __init__(self, name, space, storage, sampler, stops, signs, trials, worsts, scale, lock):
+        self.name, self.address, self.stops, self.signs, self.worsts = name, storage, stops, signs, worsts
+        self.trials, self.scale, self.lock = trials, scale, lock
+        self.space = tuple(space)
         self.distributions = {dimension.field: dimension.distribution for dimension in space}
         self.storage: BaseStorage = storages.connect(storage)
         with self._reaching(), lock(name):
@@ -139,7 +177,7 @@ class _Study:
                 storage=self.storage,
                 study_name=name,
                 sampler=sampler,
-                direction="maximize" if sign > 0 else "minimize",
+                directions=["maximize" if sign > 0 else "minimize" for sign in signs],
                 load_if_exists=True,
             )
         self._check_space()
@@ -165,14 +203,14 @@ class _Study:
             known = self._all()
             for trial in known:
                 if trial.state == TrialState.RUNNING and self._claimed(trial.number, held):
-                    return self._completed(trial)
+                    with self._reaching():
+                        return self._drawn(optuna.Trial(self.study, trial._trial_id))
             if len(known) >= self.trials:
                 return None
             # Nobody can hold the lock of a trial that does not exist yet.
             held.enter_context(self.lock(f"{self.name}-{len(known)}"))
             with self._reaching():
-                number = self.study.ask(self.distributions).number
-            return self._all()[number]
+                return self._drawn(self.study.ask())
 
     def _claimed(self, number: int, held: contextlib.ExitStack) -> bool:
         try:
@@ -181,14 +219,12 @@ class _Study:
             return False
         return True
 
-    def _completed(self, trial: FrozenTrial) -> FrozenTrial:
-        """A trial that another process has left, with the settings that it had not drawn yet."""
-        if set(trial.params) == set(self.distributions):
-            return trial
-        with self._reaching():
-            revived = optuna.Trial(self.study, trial._trial_id)
-            for field, distribution in self.distributions.items():
-                revived._suggest(field, distribution)
+    def _drawn(self, trial: optuna.Trial) -> FrozenTrial:
+        """The trial with a value of every active dimension; those that it has already stay."""
+        settings = {}
+        for dimension in self.space:
+            if active(dimension, settings):
+                settings[dimension.field] = trial._suggest(dimension.field, self.distributions[dimension.field])
         return self._all()[trial.number]
 
     def report(self, trial: FrozenTrial, epoch: int, value: float) -> bool:
@@ -204,21 +240,26 @@ class _Study:
 
     def tell(self, trial: FrozenTrial, outcome: Outcome) -> Trial:
         """Stores what was found."""
-        finite = outcome.value is not None and math.isfinite(outcome.value) and outcome.state != "diverged"
+        values = _values(outcome.value)
+        finite = len(values) == len(self.signs) and all(map(math.isfinite, values))
         if not finite:
-            outcome = Outcome(**asdict(outcome) | {"value": None, "state": "diverged"})
-        value = outcome.value if finite else self._worst()
-        stopped = outcome.state == "stopped" and getattr(self.study.sampler, "knows_stopped", True)
+            outcome = replace(outcome, value=None, state="diverged")
+        heard = self.scale(values) if finite else self._worst()
+        several, knows = len(self.signs) > 1, getattr(self.study.sampler, "knows_stopped", True)
+        stopped = outcome.state == "stopped" and knows and not several
         with self._reaching():
             self.storage.set_trial_user_attr(trial._trial_id, "outcome", asdict(outcome))
             self.study.tell(
-                trial.number, None if stopped else value, state=TrialState.PRUNED if stopped else TrialState.COMPLETE
+                trial.number,
+                None if stopped else list(heard),
+                state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
             )
         return Trial(number=trial.number, settings=dict(trial.params), **asdict(outcome))
 
-    def _worst(self) -> float:
-        values = [trial.value for trial in self._all() if trial.state == TrialState.COMPLETE]
-        return self.sign * min(self.sign * value for value in (self.worst, *values))
+    def _worst(self) -> list[float]:
+        known = [trial.values for trial in self._all() if trial.state == TrialState.COMPLETE]
+        columns = zip(self.worsts, *known, strict=True)
+        return [sign * min(sign * value for value in column) for sign, column in zip(self.signs, columns, strict=True)]
 
     def all_told(self) -> bool:
         """Whether every trial is finished, also those of other processes."""
@@ -226,12 +267,23 @@ class _Study:
         return len(known) == self.trials and all(trial.state.is_finished() for trial in known)
 
     def history(self) -> list[Trial]:
-        """All trials in order."""
+        """All finished trials in order."""
         return [
             Trial(
                 number=trial.number,
-                settings={field: trial.params[field] for field in self.distributions},
-                **trial.user_attrs["outcome"],
+                settings={field: trial.params[field] for field in self.distributions if field in trial.params},
+                **{key: _frozen(value) for key, value in trial.user_attrs["outcome"].items()},
             )
             for trial in self._all()
+            if trial.state.is_finished()
         ]
+
+
+def _values(value) -> tuple[float, ...]:
+    """The objectives of a value."""
+    return () if value is None else tuple(value) if isinstance(value, Sequence) else (value,)
+
+
+def _frozen(value):
+    """Tuples for the lists that storages return."""
+    return tuple(value) if isinstance(value, list) else value

@@ -1,25 +1,35 @@
 """Who proposes the next settings. Every draw has a random stream of its own, so that a history repeats exactly."""
 
-from collections.abc import Callable
+import copy
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler, TPESampler
+import numpy as np
+from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.trial import FrozenTrial
 
 from pruneproxy.errors import choose
 from pruneproxy.randomness import stream_seed
+from pruneproxy.search.mosmac import MOSMAC
+from pruneproxy.search.proposing import Draw, Proposing
+from pruneproxy.search.space import Dimension, completed
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A way to propose settings: what it is, and `make(seed, startup)` for Optuna's object.
+    """A way to propose settings: what it is, and `make(draw)` for Optuna's object.
 
     A sampler that does not know of stopped trials is told their last value as if it were the final one; else it would
-    propose them again.
+    propose them again. `several` says whether it can trade several objectives off. One that knows nothing of
+    conditions is told the default of every inactive dimension.
     """
 
     text: str
-    make: Callable[[int, int], BaseSampler]
+    make: Callable[[Draw], BaseSampler]
     knows_stopped: bool = False
+    several: bool = False
+    knows_conditions: bool = False
 
 
 def startup_trials(trials: int) -> int:
@@ -30,10 +40,18 @@ def startup_trials(trials: int) -> int:
     return min(10, max(1, trials // 4))
 
 
-def _tpe(seed: int, startup: int, *, multivariate: bool = True) -> BaseSampler:
+def population(trials: int) -> int:
+    """Trials per generation of NSGA-II: Optuna's 50, but at most a fifth of a small budget.
+
+    The first generation is drawn at random: with a budget of one generation it would be random search.
+    """
+    return min(50, max(4, trials // 5))
+
+
+def _tpe(draw: Draw, *, multivariate: bool = True) -> BaseSampler:
     return TPESampler(
-        seed=seed,
-        n_startup_trials=startup,
+        seed=draw.seed,
+        n_startup_trials=startup_trials(draw.trials),
         n_ei_candidates=24,
         multivariate=multivariate,
         group=False,
@@ -41,32 +59,88 @@ def _tpe(seed: int, startup: int, *, multivariate: bool = True) -> BaseSampler:
     )
 
 
-def _gp(seed: int, startup: int) -> BaseSampler:
+def _gp(draw: Draw) -> BaseSampler:
     return GPSampler(
-        seed=seed, n_startup_trials=startup, deterministic_objective=False, warn_independent_sampling=False
+        seed=draw.seed,
+        n_startup_trials=startup_trials(draw.trials),
+        deterministic_objective=False,
+        warn_independent_sampling=False,
     )
 
 
-def _cma_es(seed: int, startup: int) -> BaseSampler:
+def _cma_es(draw: Draw) -> BaseSampler:
     # One random trial, whatever the budget: the first generation is drawn around the middle of the space anyway.
     # Stopped trials count by their last value, as Optuna advises for Hyperband: it leaves too few complete ones.
     return CmaEsSampler(
-        seed=seed, n_startup_trials=1, popsize=None, consider_pruned_trials=True, warn_independent_sampling=False
+        seed=draw.seed, n_startup_trials=1, popsize=None, consider_pruned_trials=True, warn_independent_sampling=False
     )
 
 
+class LatinHypercube(Proposing):
+    """One design for the whole search: of every dimension, each of as many even parts as there are trials once."""
+
+    def sample_relative(self, study, trial, search_space) -> dict:
+        """The row of the design that belongs to this trial."""
+        draw = self.draw
+        design = _design(draw.search_seed, draw.trials - draw.first, len(draw.space))
+        row = design[trial.number - draw.first]
+        return {dimension.field: dimension.at(share) for dimension, share in zip(draw.space, row, strict=True)}
+
+
+@functools.lru_cache(maxsize=8)
+def _design(seed: int, count: int, dimensions: int) -> np.ndarray:
+    from scipy.stats import qmc  # slow to import
+
+    return qmc.LatinHypercube(dimensions, rng=np.random.default_rng(stream_seed(seed, "hypercube"))).random(count)
+
+
 SAMPLERS = {
-    "tpe": Sampler("tree-structured Parzen estimator over all dimensions together (Optuna 5's default)", _tpe, True),
+    "tpe": Sampler(
+        "tree-structured Parzen estimator over all dimensions together (Optuna 5's default)",
+        _tpe,
+        knows_stopped=True,
+        several=True,
+        knows_conditions=True,
+    ),
     "tpe-univariate": Sampler(
         "the same for each dimension alone, as Optuna did by default up to version 4",
-        lambda seed, startup: _tpe(seed, startup, multivariate=False),
-        True,
+        lambda draw: _tpe(draw, multivariate=False),
+        knows_stopped=True,
+        several=True,
+        knows_conditions=True,
     ),
-    "gp": Sampler("Bayesian optimisation: a Gaussian process and the expected improvement under it", _gp),
+    "gp": Sampler(
+        "Bayesian optimisation: a Gaussian process per objective and the expected improvement under it (of several "
+        "objectives, that of the hypervolume)",
+        _gp,
+        several=True,
+    ),
     "cma-es": Sampler(
         "evolution of a normal distribution; it has no notion of choices, which are drawn at random", _cma_es
     ),
-    "random": Sampler("independent draws, for comparison", lambda seed, startup: RandomSampler(seed=seed)),
+    "random": Sampler(
+        "independent draws, for comparison",
+        lambda draw: RandomSampler(seed=draw.seed),
+        several=True,
+        knows_conditions=True,
+    ),
+    "lhs": Sampler("a Latin hypercube of as many points as there are trials", LatinHypercube, several=True),
+    "nsga2": Sampler(
+        "genetic search: non-dominated sorting, crowding distance, crossover and mutation (Deb et al. 2002)",
+        lambda draw: NSGAIISampler(seed=draw.seed, population_size=population(draw.trials)),
+        several=True,
+    ),
+    "mo-smac": Sampler(
+        "a random forest per objective, and by turns of chance a random draw or the largest improvement of the "
+        "hypervolume that the forests predict (after MO-SMAC)",
+        MOSMAC,
+        several=True,
+    ),
+    "mo-smac-code": Sampler(
+        "the same with the improvement as 002's released code computes it: for costs as if larger were better",
+        lambda draw: MOSMAC(draw, acquisition="released"),
+        several=True,
+    ),
 }
 
 
@@ -74,26 +148,78 @@ class Repeatable(BaseSampler):
     """A sampler of `SAMPLERS` that is made anew for each trial: what it draws depends on earlier trials only.
 
     A resumed search therefore goes on as the undisturbed one, and each independent draw has a stream of its own, so
-    that a trial whose process died between two draws is completed to the same settings.
+    that a trial whose process died between two draws is completed to the same settings. With `default_first` the
+    first trial has the defaults of all dimensions.
     """
 
-    def __init__(self, name: str, *, seed: int, trials: int):
+    def __init__(
+        self, name: str, *, seed: int, trials: int, space: Sequence[Dimension] = (), default_first: bool = False
+    ):
         chosen = choose(name, SAMPLERS, "sampler")
         self._make, self.knows_stopped = chosen.make, chosen.knows_stopped
-        self._seed, self._startup = seed, startup_trials(trials)
+        self._seed, self._trials, self._space = seed, trials, tuple(space)
+        self._first = int(default_first)
+        conditions = any(dimension.when is not None for dimension in space)
+        self._fills = conditions and not chosen.knows_conditions
 
     def _for(self, trial, *names) -> BaseSampler:
-        return self._make(stream_seed(self._seed, "sampler", trial.number, *names) % 2**32, self._startup)
+        return self._make(
+            Draw(
+                seed=stream_seed(self._seed, "sampler", trial.number, *names) % 2**32,
+                search_seed=self._seed,
+                trials=self._trials,
+                first=self._first,
+                space=self._space,
+            )
+        )
 
     def infer_relative_search_space(self, study, trial):
         """The dimensions that are drawn together, in the order of their names."""
-        return self._for(trial).infer_relative_search_space(study, trial)
+        if not self._fills:
+            return self._for(trial).infer_relative_search_space(study, trial)
+        kinds = {dimension.field: dimension.distribution for dimension in self._space}
+        return {field: kinds[field] for field in sorted(kinds) if not kinds[field].single()}
 
     def sample_relative(self, study, trial, search_space):
         """Settings of these dimensions."""
-        return self._for(trial).sample_relative(study, trial, search_space)
+        seen = _Seen(study, trial.number, self._space if self._fills else ())
+        drawn = self._for(trial).sample_relative(seen, trial, search_space)
+        return {} if trial.number < self._first else drawn
 
     def sample_independent(self, study, trial, param_name, param_distribution):
         """The setting of one dimension."""
+        if trial.number < self._first:
+            return next(dimension.first for dimension in self._space if dimension.field == param_name)
         sampler = self._for(trial, param_name)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+
+class _Seen:
+    """A study as a sampler sees it: without the trial that it draws, which may have some of its settings already.
+
+    With a `space`, inactive dimensions have their defaults.
+    """
+
+    def __init__(self, study, number: int, space: Sequence[Dimension]):
+        self._study, self._number, self._space = study, number, space
+
+    def __getattr__(self, name):
+        return getattr(self._study, name)
+
+    def get_trials(self, *words, **choices) -> list[FrozenTrial]:
+        """The other trials."""
+        return self._others(self._study.get_trials(*words, **choices))
+
+    def _get_trials(self, *words, **choices) -> list[FrozenTrial]:  # what Optuna's own samplers ask
+        return self._others(self._study._get_trials(*words, **choices))
+
+    def _others(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        return [self._filled(trial) for trial in trials if trial.number != self._number]
+
+    def _filled(self, trial: FrozenTrial) -> FrozenTrial:
+        if not self._space or not trial.state.is_finished():
+            return trial
+        filled = copy.copy(trial)
+        filled.params = completed(trial.params, self._space)
+        filled.distributions = {dimension.field: dimension.distribution for dimension in self._space}
+        return filled

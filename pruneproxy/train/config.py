@@ -47,6 +47,7 @@ class TrainConfig:
     slimming: float = 0.0  # weight of the L1 penalty on batch normalisation's scales (Liu et al. 2017, eq. 1)
     stop_after: int | None = None  # ends the run early; the schedule stays that of `epochs`
     dropout_drawn: str = "batch"
+    shuffled: bool = True  # a new order every epoch; False: the order of the data (002's released code)
 
     def __post_init__(self):
         choose(self.schedule, SCHEDULES, "schedule")

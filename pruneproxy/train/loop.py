@@ -140,7 +140,7 @@ class Training:
     def _train(self) -> dict:
         self.model.train()
         split, config = self.dataset.train, self.config
-        order = generator(self.seed, "order", self.done)
+        order = generator(self.seed, "order", self.done) if config.shuffled else None
         augmentation = generator(self.seed, "augmentation", self.done)
         index = list(data.batches(len(split), config.batch_size, generator=order, drop_last=config.drop_last))
         device = _device(self.model)

@@ -14,6 +14,7 @@ from pruneproxy.recipes.proxy_hpo.tables import MARGINS, SELECTED
 
 ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
 NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
+BREAK = "\nx "  # of a long name under a bar
 OPTIMIZERS = {"tpe": "TPE", "gp": "BO", "cma-es": "CMA-ES"}
 
 
@@ -61,6 +62,15 @@ def cell_labels(table: pd.DataFrame) -> list[str]:
     ]
 
 
+def source_labels(table: pd.DataFrame) -> list[str]:
+    """`ResNet-56 from VGG16-BN` for every row: a network, and where its settings were found."""
+    own = {"synflow": "its pruned copy"}
+    return [
+        f"{NAMES.get(row.network, row.network)} from {(own | NAMES).get(row.source, row.source)}"
+        for row in table.itertuples()
+    ]
+
+
 def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
     """The share of channels that every group keeps, in the order of the network, the floor as a line of its least."""
     rows = _some(widths[widths["network"] == network], f"the pruned {network}")
@@ -85,11 +95,11 @@ def times(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     for shift, (name, look) in zip((-0.27, 0, 0.27), looks.items(), strict=True):
         ax.bar(place + shift, rows[name], width=0.25, color=COLOURS[look], label=name)
     ax.vlines(place - 0.27, rows["low"], rows["high"], color="black", linewidth=1.4)
-    names = [f"{row.title}\nbatch {row.batch_size}" for row in rows.itertuples()]
+    names = [f"{row.title.replace(' x ', BREAK)}\nbatch {row.batch_size}" for row in rows.itertuples()]
     ax.set_xticks(place, names, fontsize="x-small")
     ax.axhline(0, color="0.3", linewidth=0.8)
     ax.set_ylabel("saved (%)")
-    ax.legend(fontsize="x-small")
+    ax.legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return ax
 
 

@@ -130,9 +130,15 @@ _DATASETS = {
     "CIFAR100": {"data": "cifar100"},
     "TinyImageNet": {"data": "tiny_imagenet", "augment": "rotate-crop-flip"},
 }
+# Half the side of the images; five poolings leave VGG16-BN nothing of 16 pixels.
+_HALVED = {
+    (network, dataset): 32 if dataset == "TinyImageNet" else None if network == "vgg16_bn" else 16
+    for dataset in _DATASETS
+    for network in _NETWORKS
+}
 PAPER = {
     f"{network}-{dataset.lower()}": Case(
-        network=network, dataset=dataset, **({"smaller": 32 if dataset == "TinyImageNet" else 16} | model | images)
+        network=network, dataset=dataset, smaller=_HALVED[network, dataset], **(model | images)
     )
     for dataset, images in _DATASETS.items()
     for network, model in _NETWORKS.items()

@@ -1,13 +1,14 @@
 """Verdicts on the thesis's claims, from records and from its own printed numbers."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
-from pruneproxy.claims import Verdict, statuses
+from pruneproxy.claims import Verdict
 from pruneproxy.errors import UserError
+from pruneproxy.judging import beside, judged, status_by_part
 from pruneproxy.recipes.hp_space.claims.printed import Printed
-from pruneproxy.recipes.hp_space.claims.rules import BASIC_NEED, NEEDS, RULES, SCOPE, Weighed
+from pruneproxy.recipes.hp_space.claims.rules import BASIC_NEED, NEEDS, RULES, SCOPE
 from pruneproxy.recipes.hp_space.claims.study import Study
 from pruneproxy.recipes.hp_space.claims.texts import CLAIMS
 from pruneproxy.recipes.hp_space.noise import describe, describe_cross_fitted
@@ -33,9 +34,8 @@ def evaluate(frame: pd.DataFrame, *, scale: str, replicates: int = 10_000, seed:
     rows = finished(frame)
     study = Study(rows, replicates=replicates, seed=seed)
     weighed = {name: rule(study) if len(rows) else None for name, rule in RULES.items()}
-    judged = _judge(weighed)
-    evidence = _evidence(study) if judged else {}
-    return [judged[name](scale=scale, **evidence[name]) if name in judged else _not_run(name, scale) for name in CLAIMS]
+    found = judged(weighed, scale=scale, evidence=_evidence(study) if len(rows) else {})
+    return [found.get(name) or _not_run(name, scale) for name in CLAIMS]
 
 
 def by_network(frame: pd.DataFrame, *, scale: str, **choices) -> dict[str, dict[str, str]]:
@@ -44,20 +44,17 @@ def by_network(frame: pd.DataFrame, *, scale: str, **choices) -> dict[str, dict[
     A claim about every network is as uncertain as the least certain one; this shows which one that is.
     """
     found = {name: evaluate(rows, scale=scale, **choices) for name, rows in frame.groupby("network", sort=False)}
-    return {
-        claim: {name: next(v.status for v in verdicts if v.claim == claim) for name, verdicts in found.items()}
-        for claim in CLAIMS
-    }
+    return status_by_part(found)
 
 
 def check() -> list[Verdict]:
     """The verdicts that follow from the thesis's printed numbers alone; `inconclusive` where too little is printed."""
     printed = Printed()
     weighed = {name: rule(printed) for name, rule in RULES.items()}
-    judged, remarks = _judge(weighed, corrected=False), printed.remarks()
+    found, remarks = judged(weighed, scale="published", evidence={}), printed.remarks()
     return [
-        judged[name](scale="published")
-        if name in judged
+        replace(found[name], p=None)
+        if name in found
         else Verdict(claim=name, status="inconclusive", effect=remarks[name], scale="published")
         for name in CLAIMS
     ]
@@ -65,38 +62,7 @@ def check() -> list[Verdict]:
 
 def printed_verdicts(*ids: str) -> pd.DataFrame:
     """What the thesis's printed numbers say about some claims: one row per claim, for showing beside our verdicts."""
-    found = {verdict.claim: verdict for verdict in check()}
-    return pd.DataFrame(
-        [
-            {"claim": name, "text": CLAIMS[name].text, "verdict": found[name].status, "effect": found[name].effect}
-            for name in ids
-        ]
-    ).set_index("claim")
-
-
-def _judge(weighed: Mapping[str, Weighed | None], corrected: bool = True) -> dict:
-    """Claim id -> a function that adds the circumstances to its verdict."""
-    tested = {name: result for name, result in weighed.items() if result is not None}
-    found, p = statuses([result.confirm for result in tested.values()], [result.refute for result in tested.values()])
-    return {
-        name: _verdict(name, result, status, float(value) if corrected else None)
-        for (name, result), status, value in zip(tested.items(), found, p, strict=True)
-    }
-
-
-def _verdict(name, weighed, status, p):
-    def complete(**circumstances):
-        return Verdict(
-            claim=name,
-            status=status,
-            effect=weighed.text,
-            value=weighed.decisive.value,
-            interval=weighed.decisive.interval,
-            p=p,
-            **circumstances,
-        )
-
-    return complete
+    return beside(CLAIMS, check(), ids)
 
 
 def _evidence(study: Study) -> dict[str, dict]:

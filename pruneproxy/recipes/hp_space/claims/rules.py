@@ -1,49 +1,13 @@
 """What confirms and what refutes each claim. A rule takes a study, measured or printed, and weighs its effects."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from pruneproxy.claims import Effect, above, below, every, most, outside, some, within
+from pruneproxy.claims import above, below, every, most, outside, some, within
+from pruneproxy.judging import farthest, highest, lowest, weigh
 
 SLOPE = (-np.degrees(np.arctan(2)), -np.degrees(np.arctan(0.5)))  # directions of slopes -2 and -1/2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """One-sided p-values for and against a claim, the effect nearest to failing, and the words for it."""
-
-    confirm: float
-    refute: float
-    decisive: Effect
-    text: str
-
-
-def _weigh(what: str, effects: list[Effect], pick: Callable, confirm: float, refute: float) -> Weighed | None:
-    """None when no effect is defined, so that the claim counts as not run."""
-    known = [effect for effect in effects if np.isfinite(effect.value)]
-    if not known:
-        return None
-    decisive = pick(known)
-    missing = f", {len(effects) - len(known)} undefined" if len(known) < len(effects) else ""
-    text = f"{what} {decisive.value:.3g} ({decisive.label}; {len(known)} compared{missing})"
-    return Weighed(confirm=confirm, refute=refute, decisive=decisive, text=text)
-
-
-def lowest(effects):
-    """The effect with the smallest value."""
-    return min(effects, key=lambda effect: effect.value)
-
-
-def highest(effects):
-    """The effect with the largest value."""
-    return max(effects, key=lambda effect: effect.value)
-
-
-def farthest(effects):
-    """The effect farthest from 0."""
-    return max(effects, key=lambda effect: abs(effect.value))
 
 
 def middle(effects):
@@ -54,7 +18,7 @@ def middle(effects):
 def rank_kept(study):
     """HS-01, by the lowest rank correlation."""
     effects = study.correlations()
-    return _weigh(
+    return weigh(
         "lowest rank correlation", effects, lowest, every(above(0.8), effects), some(below(0.5, strict=True), effects)
     )
 
@@ -63,13 +27,13 @@ def band(study):
     """HS-02, by the weakest correlation of the two logarithms in a 1.0-ROI."""
     effects = study.band_correlations()
     confirm = max(every(below(-0.5, strict=True), effects), every(within(*SLOPE), study.band_angles()))
-    return _weigh("highest correlation in the 1.0-ROI", effects, highest, confirm, some(above(0), effects))
+    return weigh("highest correlation in the 1.0-ROI", effects, highest, confirm, some(above(0), effects))
 
 
 def product_kept(study):
     """HS-03, by the largest change of the product at the centre."""
     effects = study.centre_products()
-    return _weigh(
+    return weigh(
         "largest change of log10 lr x weight decay",
         effects,
         farthest,
@@ -81,7 +45,7 @@ def product_kept(study):
 def centre_kept(study):
     """HS-04, by the largest shift on an axis."""
     effects = study.centre_shifts()
-    return _weigh(
+    return weigh(
         "largest shift", effects, farthest, every(within(-0.3, 0.3), effects), some(outside(-0.3, 0.3), effects)
     )
 
@@ -93,7 +57,7 @@ def mobilenet_lengths(study):
         return None
     confirm = max(every(below(0.7, strict=True), pruned), every(within(0.85, 1.15), uniform))
     same_side = [every(side(0.85), uniform + pruned) for side in (above, below)]
-    return _weigh(
+    return weigh(
         "longest after global pruning, relative length", pruned, highest, confirm, min(1.0, 2 * min(same_side))
     )
 
@@ -101,7 +65,7 @@ def mobilenet_lengths(study):
 def resnet_lengths(study):
     """HS-06, by the less lengthened of both ellipses."""
     effects = [effect for x in (1.0, 0.5) for effect in study.lengths("ResNet-56", x, "global", 0.2)]
-    return _weigh(
+    return weigh(
         "smaller relative length", effects, lowest, every(above(1.2, strict=True), effects), some(below(1), effects)
     )
 
@@ -109,7 +73,7 @@ def resnet_lengths(study):
 def methods_alike(study):
     """HS-07, by the largest gap in best accuracy."""
     effects = study.best_gaps()
-    return _weigh(
+    return weigh(
         "largest gap, points", effects, farthest, every(within(-0.2, 0.2), effects), some(outside(-0.5, 0.5), effects)
     )
 
@@ -120,21 +84,21 @@ def losses(study):
     ordered = every(above(0), steps) if steps else 0.0  # one target per method has no order to violate
     confirm = max(ordered, every(within(-1, 1), offsets))
     against = some(below(0, strict=True), steps)
-    away = _weigh("farthest from a printed loss, points", offsets, farthest, confirm, against)
-    extra = _weigh("smallest extra loss of stronger pruning, points", steps, lowest, confirm, against)
+    away = weigh("farthest from a printed loss, points", offsets, farthest, confirm, against)
+    extra = weigh("smallest extra loss of stronger pruning, points", steps, lowest, confirm, against)
     return replace(extra, text=f"{extra.text}; {away.text}") if extra and away else extra or away
 
 
 def cost_rises(study):
     """HS-09, by the lowest ratio of mean risks."""
     effects = study.risk_ratios()
-    return _weigh("lowest risk ratio", effects, lowest, every(above(1, strict=True), effects), some(below(1), effects))
+    return weigh("lowest risk ratio", effects, lowest, every(above(1, strict=True), effects), some(below(1), effects))
 
 
 def cost_below_one(study):
     """HS-10, by the highest mean risk."""
     effects = study.risks()
-    return _weigh(
+    return weigh(
         "highest mean risk, points", effects, highest, every(below(1, strict=True), effects), some(above(1), effects)
     )
 
@@ -145,7 +109,7 @@ def cost_bounded(study):
     confirm = max(
         [most(above(0.75), small)] * bool(small) + [every(above(0.5, strict=True), large)] * bool(large), default=1.0
     )
-    return _weigh(
+    return weigh(
         "median share within 0.01", small + large, middle, confirm, most(below(0.5, strict=True), small + large)
     )
 
@@ -155,7 +119,7 @@ def _both_signs(what, effects, refute_low):
         return None
     up, down = above(0, strict=True), below(0, strict=True)
     against = [every(up, effects)] + [every(down, effects)] * refute_low
-    return _weigh(
+    return weigh(
         what, effects, lowest, max(some(up, effects), some(down, effects)), min(1.0, len(against) * min(against))
     )
 
@@ -175,13 +139,13 @@ def metrics_alike(study):
     ranks, same = study.metric_correlations(), study.same_best()
     confirm = max(every(above(0.9), ranks), every(above(1), same))
     effects, what = (ranks, "lowest rank correlation") if ranks else (same, "same best setting (1 = yes)")
-    return _weigh(what, effects, lowest, confirm, some(below(0), same))
+    return weigh(what, effects, lowest, confirm, some(below(0), same))
 
 
 def search_pays(study):
     """HS-15, by the smallest gain over the prior."""
     effects = study.prior_gains()
-    return _weigh(
+    return weigh(
         "smallest gain, points", effects, lowest, every(above(0.5, strict=True), effects), some(below(0.5), effects)
     )
 
@@ -189,7 +153,7 @@ def search_pays(study):
 def best_transfers(study):
     """HS-16, by the largest loss at the unpruned best setting."""
     effects = study.best_transfers()
-    return _weigh(
+    return weigh(
         "largest loss at the unpruned best, points",
         effects,
         lowest,

@@ -5,10 +5,11 @@ from dataclasses import fields, replace
 
 import pandas as pd
 
-from pruneproxy.claims import Verdict, statuses
+from pruneproxy.claims import Verdict
 from pruneproxy.errors import UserError
+from pruneproxy.judging import beside, judged, status_by_part
 from pruneproxy.recipes.proxy_hpo.claims.printed import EXACT, REMARKS, SEEDS, Printed
-from pruneproxy.recipes.proxy_hpo.claims.rules import BASIC_NEED, NEEDS, RULES, TABLES, Weighed
+from pruneproxy.recipes.proxy_hpo.claims.rules import BASIC_NEED, NEEDS, RULES, TABLES
 from pruneproxy.recipes.proxy_hpo.claims.study import CASE, FIVE, Study
 from pruneproxy.recipes.proxy_hpo.claims.texts import CLAIMS
 
@@ -32,11 +33,10 @@ def evaluate(frames, *, scale: str, replicates: int = 10_000, seed: int = 0) -> 
     """
     _check_columns(frames)
     study = Study(frames, replicates=replicates, seed=seed)
-    judged = _judge({name: rule(study) for name, rule in RULES.items()})
-    return [
-        judged[name](scale=scale, **_evidence(frames, name)) if name in judged else _not_run(name, scale)
-        for name in CLAIMS
-    ]
+    weighed = {name: rule(study) for name, rule in RULES.items()}
+    evidence = {name: _evidence(frames, name) for name, result in weighed.items() if result is not None}
+    found = judged(weighed, scale=scale, evidence=evidence)
+    return [found.get(name) or _not_run(name, scale) for name in CLAIMS]
 
 
 def by_network(frames, *, scale: str, **choices) -> dict[str, dict[str, str]]:
@@ -46,10 +46,7 @@ def by_network(frames, *, scale: str, **choices) -> dict[str, dict[str, str]]:
     """
     names = list(dict.fromkeys(name for table in COLUMNS for name in getattr(frames, table)["network"]))
     found = {name: evaluate(_of_network(frames, name), scale=scale, **choices) for name in names}
-    return {
-        claim: {name: next(v.status for v in verdicts if v.claim == claim) for name, verdicts in found.items()}
-        for claim in CLAIMS
-    }
+    return status_by_part(found)
 
 
 def check() -> list[Verdict]:
@@ -61,52 +58,21 @@ def check() -> list[Verdict]:
     exact, so that the verdict only says whether the table agrees with the sentence; these have no interval and no p.
     """
     printed = Printed()
-    judged = _judge({name: rule(printed) for name, rule in RULES.items()})
-    return [_printed(name, judged) for name in CLAIMS]
+    found = judged({name: rule(printed) for name, rule in RULES.items()}, scale="published", evidence={})
+    return [_printed(name, found) for name in CLAIMS]
 
 
 def printed_verdicts(*ids: str) -> pd.DataFrame:
     """What the paper's printed numbers say about some claims: one row per claim, for showing beside our verdicts."""
-    found = {verdict.claim: verdict for verdict in check()}
-    return pd.DataFrame(
-        [
-            {"claim": name, "text": CLAIMS[name].text, "verdict": found[name].status, "effect": found[name].effect}
-            for name in ids
-        ]
-    ).set_index("claim")
+    return beside(CLAIMS, check(), ids)
 
 
-def _printed(name, judged) -> Verdict:
-    if name not in judged:
+def _printed(name: str, found: Mapping[str, Verdict]) -> Verdict:
+    if name not in found:
         return Verdict(claim=name, status="inconclusive", effect=REMARKS[name], scale="published")
     if name in EXACT:
-        return replace(judged[name](scale="published", note="printed without deviations, taken as exact"), p=None)
-    return judged[name](scale="published", seeds=SEEDS, note="from printed means and deviations")
-
-
-def _judge(weighed: Mapping[str, Weighed | None]) -> dict:
-    """Claim id -> a function that adds the circumstances to its verdict."""
-    tested = {name: result for name, result in weighed.items() if result is not None}
-    found, p = statuses([result.confirm for result in tested.values()], [result.refute for result in tested.values()])
-    return {
-        name: _verdict(name, result, status, float(value))
-        for (name, result), status, value in zip(tested.items(), found, p, strict=True)
-    }
-
-
-def _verdict(name, weighed, status, p):
-    def complete(**circumstances):
-        return Verdict(
-            claim=name,
-            status=status,
-            effect=weighed.text,
-            value=weighed.decisive.value,
-            interval=weighed.decisive.interval,
-            p=p,
-            **circumstances,
-        )
-
-    return complete
+        return replace(found[name], note="printed without deviations, taken as exact", p=None)
+    return replace(found[name], seeds=SEEDS, note="from printed means and deviations")
 
 
 def _evidence(frames, name: str) -> dict:

@@ -1,57 +1,16 @@
 """What confirms and what refutes each claim. A rule takes a study, measured or printed, and weighs its effects."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import combinations, permutations
 
-import numpy as np
-
 from pruneproxy.claims import Effect, above, at_least, below, every, most, outside, some, within
+from pruneproxy.judging import Weighed, either, farthest, highest, lowest, weigh
 from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, combined, difference, grouped, mean
 from pruneproxy.recipes.proxy_hpo.claims.study import IMPORTANT, ITSELF, OWN, UNIMPORTANT
 
 NEAREST = ("resnet56", "vgg16_bn")
 WORST = ("mobilenet_v2", "resnet56")
 POSITIVE, NEGATIVE = above(0, strict=True), below(0, strict=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """One-sided p-values for and against a claim, the effect nearest to failing, and the words for it."""
-
-    confirm: float
-    refute: float
-    decisive: Effect
-    text: str
-
-
-def _weigh(what: str, effects: list[Effect], pick: Callable, confirm: float, refute: float) -> Weighed | None:
-    """None when no effect is defined, so that the claim counts as not run."""
-    known = [effect for effect in effects if np.isfinite(effect.value)]
-    if not known:
-        return None
-    decisive = pick(known)
-    missing = f", {len(effects) - len(known)} undefined" if len(known) < len(effects) else ""
-    text = f"{what} {decisive.value:.3g} ({decisive.label}; {len(known)} compared{missing})"
-    return Weighed(confirm=confirm, refute=refute, decisive=decisive, text=text)
-
-
-def _either(*p: float) -> float:
-    """p of one of some statements holding (Bonferroni)."""
-    return min(1.0, len(p) * min(p))
-
-
-def _lowest(effects):
-    return min(effects, key=lambda effect: effect.value)
-
-
-def _highest(effects):
-    return max(effects, key=lambda effect: effect.value)
-
-
-def _farthest(effects):
-    return max(effects, key=lambda effect: abs(effect.value))
 
 
 def _effects(cells: list[Cell]) -> list[Effect]:
@@ -65,10 +24,10 @@ def comparable(study):
         return None
     overall = mean("mean over the cells", effects)
     confirm = max(at_least(math.ceil(2 / 3 * len(effects)), within(-1, 1), effects), above(-0.5)(overall))
-    refute = _either(below(-1, strict=True)(overall), most(below(-1, strict=True), effects))
+    refute = either(below(-1, strict=True)(overall), most(below(-1, strict=True), effects))
     near = sum(abs(effect.value) <= 1 for effect in effects)
     what = f"{near} of {len(effects)} cells within 1 point, mean difference"
-    return _weigh(what, [overall], _lowest, confirm, refute)
+    return weigh(what, [overall], lowest, confirm, refute)
 
 
 def same_on_every_dataset(study):
@@ -78,11 +37,11 @@ def same_on_every_dataset(study):
         return None
     pairs = list(permutations(means, 2))
     gaps = [difference(f"{a.label} - {b.label}", a, b) for a, b in pairs]
-    confirm = _either(every(POSITIVE, means), every(NEGATIVE, means), every(within(-0.5, 0.5), gaps))
+    confirm = either(every(POSITIVE, means), every(NEGATIVE, means), every(within(-0.5, 0.5), gaps))
     apart = [
         max(POSITIVE(a), NEGATIVE(b), above(0.5, strict=True)(gap)) for (a, b), gap in zip(pairs, gaps, strict=True)
     ]
-    return _weigh("widest gap between data sets, points", gaps, _highest, confirm, _either(*apart))
+    return weigh("widest gap between data sets, points", gaps, highest, confirm, either(*apart))
 
 
 def same_with_every_optimizer(study):
@@ -91,7 +50,7 @@ def same_with_every_optimizer(study):
     if len(means) < 2:
         return None
     confirm, refute = every(within(-1, 1), means), some(below(-1, strict=True), means)
-    return _weigh("mean farthest from 0, points", means, _farthest, confirm, refute)
+    return weigh("mean farthest from 0, points", means, farthest, confirm, refute)
 
 
 def _means(study, key) -> list[Effect]:
@@ -101,8 +60,8 @@ def _means(study, key) -> list[Effect]:
 def faster(study):
     """PH-04, by the smallest reduction."""
     effects = _effects(study.time_reductions())
-    return _weigh(
-        "smallest time reduction, percent", effects, _lowest, every(within(5, 50), effects), some(below(0), effects)
+    return weigh(
+        "smallest time reduction, percent", effects, lowest, every(within(5, 50), effects), some(below(0), effects)
     )
 
 
@@ -112,17 +71,17 @@ def early_channels_stay(study):
     if not gaps:
         return None
     confirm = max(every(NEGATIVE, effects), every(POSITIVE, gaps))
-    found = _weigh("highest correlation of depth and share", effects, _highest, confirm, some(above(0), effects))
+    found = weigh("highest correlation of depth and share", effects, highest, confirm, some(above(0), effects))
     return found
 
 
 def any_method_serves(study):
     """PH-06, by the largest difference between methods."""
     effects = _effects(study.sources("feasibility"))
-    return _weigh(
+    return weigh(
         "largest difference between methods, points",
         effects,
-        _farthest,
+        farthest,
         every(within(-1, 1), effects),
         some(outside(-1, 1), effects),
     )
@@ -131,10 +90,10 @@ def any_method_serves(study):
 def higher_loss(study):
     """PH-07, by the smallest share of epochs."""
     effects, overlaps = _effects(study.loss_shares()), _effects(study.loss_overlaps())
-    return _weigh(
+    return weigh(
         "smallest share of epochs with a higher loss",
         effects,
-        _lowest,
+        lowest,
         every(above(0.95), effects),
         some(above(0.5, strict=True), overlaps),
     )
@@ -143,7 +102,7 @@ def higher_loss(study):
 def family_serves_less(study):
     """PH-08, by the difference farthest from the middle of 0 and 1.5."""
     effects = _effects(study.sources("family"))
-    return _weigh(
+    return weigh(
         "own copy minus shallower network, points",
         effects,
         lambda known: max(known, key=lambda effect: abs(effect.value - 0.75)),
@@ -160,10 +119,10 @@ def alike_networks_exchange(study):
         for (pair, dataset), loss in losses.items()
         if pair != NEAREST and (NEAREST, dataset) in losses
     ]
-    return _weigh(
+    return weigh(
         "smallest excess over VGG16-BN/ResNet56, points",
         effects,
-        _lowest,
+        lowest,
         every(POSITIVE, effects),
         some(NEGATIVE, effects),
     )
@@ -177,10 +136,10 @@ def worst_pair(study):
     effects = [
         difference(f"over {_named(pair)}", losses[WORST], loss) for pair, loss in losses.items() if pair != WORST
     ]
-    return _weigh(
+    return weigh(
         "smallest excess loss of ResNet56/MobileNetV2, points",
         effects,
-        _lowest,
+        lowest,
         every(POSITIVE, effects),
         some(NEGATIVE, effects),
     )
@@ -212,16 +171,16 @@ def own_copy_serves_best(study):
     refute = at_least(len(effects) - len(effects) // 2, below(0), effects)
     ahead = sum(effect.value > 0 for effect in effects)
     what = f"own copy ahead in {ahead} of {len(effects)} cells, smallest advantage"
-    return _weigh(what, effects, _lowest, confirm, refute)
+    return weigh(what, effects, lowest, confirm, refute)
 
 
 def five_hyperparameters(study):
     """PH-12, by the lowest difference."""
     effects = _effects(study.cells("five"))
-    return _weigh(
+    return weigh(
         "proxy minus target, points",
         effects,
-        _lowest,
+        lowest,
         every(above(-1), effects),
         some(below(-1, strict=True), effects),
     )
@@ -233,10 +192,10 @@ def five_below_three(study):
     if {cell.source for cell in cells} != {ITSELF, OWN}:
         return None
     effects = _effects(cells)
-    return _weigh(
+    return weigh(
         "highest difference of five and three, points",
         effects,
-        _highest,
+        highest,
         every(NEGATIVE, effects),
         some(above(0), effects),
     )
@@ -258,7 +217,7 @@ def selected_values(study):
         for place in range(len(found["lr"]))
     ]
     others = ", ".join(f"{effect.label} {effect.value:.2g}" for effect in unlike)
-    result = _weigh("largest distance in deviations", alike, _highest, confirm, some(above(0), contrasts))
+    result = weigh("largest distance in deviations", alike, highest, confirm, some(above(0), contrasts))
     return result and Weighed(
         confirm=result.confirm, refute=result.refute, decisive=result.decisive, text=f"{result.text}; {others}"
     )
@@ -270,10 +229,10 @@ def spread_follows_importance(study):
     if {cell.source for cell in cells} != {ITSELF, OWN}:
         return None
     effects = _effects(cells)
-    return _weigh(
+    return weigh(
         "highest correlation of importance and spread",
         effects,
-        _highest,
+        highest,
         every(NEGATIVE, effects),
         some(above(0), effects),
     )

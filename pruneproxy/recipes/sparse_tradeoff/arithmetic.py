@@ -1,0 +1,141 @@
+"""What follows from the space and the formulae of cost alone: nothing here is trained."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy import costs, data, models, sparse
+from pruneproxy.costs import SparseCost
+from pruneproxy.published import read
+from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, space, steps_per_epoch
+from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
+from pruneproxy.search import Dimension
+from pruneproxy.search.space import budget
+
+ENDS = 2000  # values between the least and the largest end of updates
+CHARGED = {"algorithm-1": "Algorithm 1", "equation-4.5": "eq. 4.5 as printed", "performed": "as performed"}
+
+
+def layers(case: Case) -> tuple[costs.LayerCost, ...]:
+    """The convolutions and dense layers of the fixed network (eq. 4.1 and 4.2)."""
+    spec = fixed(case)
+    shape = data.input_shape(spec.data)
+    network = models.build(spec.model, shape=shape, classes=data.CATALOGUE[case.data].classes)
+    return tuple(layer for layer in costs.layers(network, shape=shape) if layer.kind != "batchnorm")
+
+
+def absolute(case: Case = PAPER["mnist"]) -> pd.DataFrame:
+    """The multiplications of the dense fixed network, and those that Table 5.1 prints for MNIST."""
+    inference = costs.total(layers(case))
+    images = case.epochs * (case.train_images or data.CATALOGUE[case.data].train_examples)
+    counted = {"inference": inference, "training": costs.training(_cost(inference), method="dense", images=images)}
+    dense = read("sparse_tradeoff", "table-5.1").set_index("algorithm").loc["Dense"]
+    rows = [
+        {"multiplications": name, "here": here, "printed": float(dense[f"{name}_flops_absolute"])}
+        for name, here in counted.items()
+    ]
+    return pd.DataFrame(rows).set_index("multiplications")
+
+
+def charges(case: Case = PAPER["mnist"]) -> pd.DataFrame:
+    """What a step of RigL costs in units of a dense step, by sparsity and way of charging, and what Table 5.1 prints.
+
+    With the same density in all layers. `as performed` counts the updates that the interval and the end allow.
+    """
+    dense, steps = costs.total(layers(case)), steps_per_epoch(case, folded=False) * case.epochs
+    updates = min(int(steps * case.end), steps - 1) // case.interval
+    printed = read("sparse_tradeoff", "table-5.1").query("algorithm == 'RigL'").set_index("sparsity")
+    rows = []
+    for sparsity in case.sparsities:
+        cost = _cost(dense, 1 - sparsity, interval=case.interval, updates=updates, steps=steps)
+        row = {title: float(costs.RIGL_CHARGED[name](cost) / (3 * dense)) for name, title in CHARGED.items()}
+        rows.append({"sparsity": sparsity, "SET": cost.sparse / dense} | row)
+    return pd.DataFrame(rows).set_index("sparsity").assign(printed=printed["training_flops_relative_to_dense"])
+
+
+def _cost(dense: int, density: float = 1.0, **run) -> SparseCost:
+    return SparseCost(dense=dense, sparse=round(dense * density), **run)
+
+
+def allocations(case: Case, sparsity: float) -> pd.DataFrame:
+    """Every layer's weights and multiplications, and the density that each distribution gives it (Table 4.2).
+
+    The last row has the shares of all weights and of all multiplications that are kept.
+    """
+    spec = fixed(case)
+    network = models.build(spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[case.data].classes)
+    found = {layer.name: layer for layer in layers(case)}
+    shapes = {name: tuple(network.get_submodule(name).weight.shape) for name in found}
+    table = pd.DataFrame(
+        {
+            "weights": {name: layer.weights for name, layer in found.items()},
+            "multiplications": {name: layer.multiplications for name, layer in found.items()},
+        }
+        | {name: sparse.densities(shapes, 1 - sparsity, allocation=name) for name in sparse.ALLOCATIONS}
+    )
+    sums = table[["weights", "multiplications"]].sum().astype(int)
+    names = list(sparse.ALLOCATIONS)
+    for unit in sums.index:
+        kept = {
+            name: (table.loc[list(found), name] * table.loc[list(found), unit]).sum() / sums[unit] for name in names
+        }
+        table.loc[f"all {unit}"] = {unit: sums[unit]} | kept
+    return table.rename_axis("layer")
+
+
+def budgets(cases: Iterable[Case]) -> pd.DataFrame:
+    """The budget of a search by 50 d + 25 c (Sec. 5.2), and the trials of the protocol."""
+    rows = []
+    for case in cases:
+        dimensions = space(case)
+        whole = budget(dimensions, per_continuous=1, per_choice=0)
+        row = {"dataset": case.dataset, "architecture": case.architecture, "d": whole, "c": len(dimensions) - whole}
+        rows.append(row | {"50 d": 50 * whole, "50 d + 25 c": budget(dimensions), "trials": case.trials})
+    return pd.DataFrame(rows).set_index("dataset")
+
+
+def updating(cases: Iterable[Case]) -> pd.DataFrame:
+    """The share of the draws with SET or RigL that ever move a mask in a search, from the ranges of the space itself.
+
+    `text` and `fixed` are the two spaces (`protocol.SPACES`); `code` draws from the first, drops images that fill no
+    batch and lets updates end no sooner than the first is due, as the released code does.
+    """
+    rows = {}
+    for case in cases:
+        steps = steps_per_epoch(case, folded=True)
+        whole = _search_images(case) // case.batch_size
+        rows[case.dataset] = {
+            "text": _moving(case, "text", steps),
+            "code": _moving(case, "text", whole, once_at_least=True),
+            "fixed": _moving(case, "fixed", steps),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
+
+
+def _search_images(case: Case) -> int:
+    images = case.train_images or data.CATALOGUE[case.data].train_examples
+    return images if case.train_images else images - images // case.folds
+
+
+def _moving(case: Case, name: str, per_epoch: int, *, once_at_least: bool = False) -> float:
+    """The share of the draws whose interval is at most the last step at which there may be an update."""
+    dimensions = {one.field: one for one in space(case, name)}
+    interval, end = dimensions["sparse.interval"], dimensions["sparse.end"]
+    epochs = np.arange(1, int(dimensions["train.epochs"].high) + 1)
+    steps = per_epoch * epochs[:, None]
+    ends = end.low + (end.high - end.low) * (np.arange(ENDS) + 0.5) / ENDS
+    last = np.broadcast_to(steps - 1, (len(epochs), ENDS))
+    if not once_at_least:
+        last = np.minimum((steps * ends).astype(int), last)
+    drawn = np.diff(_up_to(dimensions["train.epochs"], np.arange(len(epochs) + 1)))
+    return float(drawn @ _up_to(interval, last).mean(axis=1))
+
+
+def _up_to(dimension: Dimension, values: np.ndarray) -> np.ndarray:
+    """The share of draws from whole numbers that are at most a value; what `Dimension.at` inverts."""
+    low, high = dimension.low, dimension.high
+    inside = np.clip(values, low - 1, high)
+    if not dimension.log:
+        return (inside - low + 1) / (high - low + 1)
+    return np.log((inside + 0.5) / (low - 0.5)) / np.log((high + 0.5) / (low - 0.5))

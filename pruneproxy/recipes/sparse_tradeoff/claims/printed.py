@@ -1,0 +1,195 @@
+"""The same quantities as `Study`, from the numbers that the thesis prints, taken as exact: no replicates."""
+
+import pandas as pd
+
+from pruneproxy import published
+from pruneproxy.claims import Effect
+from pruneproxy.recipes.sparse_tradeoff import reanalysis
+from pruneproxy.recipes.sparse_tradeoff.claims.study import ARCHITECTURES, COSTS, METHODS, MILD, TOP
+
+PART = "sparse_tradeoff"
+ROUNDED = 0.005  # half the last place of a relative cost
+METHOD = {"set": "SET", "rigl": "RigL"}
+IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "table-D.2"}
+LR = "initial learning rate"
+
+
+class Printed:
+    """What Tables 5.1 to 5.8, 6.1, D.1 and D.2 say; a quantity that is not printed is empty."""
+
+    def losses(self) -> dict[str, list[Effect]]:
+        table = _fixed()
+        dense = table.loc["Dense", "test_accuracy_mean_pct"]
+        sparse = table[table["sparsity"] < MILD]
+        return {
+            "MNIST": [
+                _effect(f"MNIST, {method} {row.sparsity:g}", dense - row.test_accuracy_mean_pct)
+                for method, row in zip(sparse.index, sparse.itertuples(), strict=True)
+            ]
+        }
+
+    def method_gaps(self, sparsity: float) -> dict[str, Effect]:
+        table = _fixed()
+        at = table[table["sparsity"] == sparsity]["test_accuracy_mean_pct"]
+        return {"MNIST": _effect(f"MNIST, sparsity {sparsity:g}", at["RigL"] - at["SET"])}
+
+    def kept_ratios(self) -> dict[str, list[Effect]]:
+        """Of all ratios that round to the printed one, that nearest to 1."""
+        rows = _fixed().dropna(subset="sparsity").reset_index().to_dict("records")
+        return {
+            "MNIST": [
+                _effect(f"MNIST, {row['algorithm']} {row['sparsity']:g}, {cost}", _nearest(row, cost))
+                for row in rows
+                for cost in COSTS
+            ]
+        }
+
+    def fixed_volumes(self) -> dict[str, Effect]:
+        return _column("table-5.2", lambda row: row["hypervolume"])
+
+    def search_volumes(self) -> dict[str, Effect]:
+        return _column("table-5.5", lambda row: row["hypervolume_ratio_printed"])
+
+    def sweep_volumes(self) -> dict[str, Effect]:
+        return _column("table-5.8", lambda row: row["hypervolume_ratio_printed"])
+
+    def search_gains(self) -> dict[str, Effect]:
+        return _column("table-5.5", lambda row: row["accuracy_improvement_printed_points"])
+
+    def sweep_gains(self) -> dict[str, Effect]:
+        return _column("table-5.8", lambda row: row["accuracy_improvement_printed_points"])
+
+    def correlation_gaps(self) -> dict[str, list[Effect]]:
+        gaps = {
+            cost: _column(
+                "table-5.4", lambda row, cost=cost: row[f"rho_accuracy_{cost}"] - row["rho_inference_training"]
+            )
+            for cost in COSTS
+        }
+        return {name: [gaps[cost][name] for cost in COSTS] for name in gaps["training"]}
+
+    def dense_shares(self) -> dict[str, Effect]:
+        return _column("table-5.6", lambda row: row["derived_dense_count"] / row["configurations"])
+
+    def set_shares(self) -> dict[str, Effect]:
+        return _column("table-5.6", lambda row: row["derived_set_count"] / _sparse(row))
+
+    def method_volumes(self) -> dict[str, Effect]:
+        return {}
+
+    def mean_sparsities(self) -> dict[str, Effect]:
+        return _column("table-5.6", lambda row: row["average_sparsity_if_sparse"])
+
+    def sparse_top_shares(self) -> dict[str, Effect]:
+        return _column("table-5.7", lambda row: 1 - row["dense_configurations"] / TOP)
+
+    def mild_best_shares(self) -> dict[str, Effect]:
+        return {}
+
+    def algorithm_importances(self) -> dict[str, list[Effect]]:
+        return _by_dataset(
+            _effect(f"{name}, {objective}", column["algorithm"])
+            for objective in IMPORTANCES
+            for name, column in _importance(objective)
+        )
+
+    def algorithm_asides(self) -> dict[str, dict[str, float]]:
+        return {}
+
+    def sparsity_leads(self) -> dict[str, list[Effect]]:
+        return _by_dataset(
+            _effect(f"{name}, {cost}", column["sparsity"] - column.drop("sparsity").max())
+            for cost in COSTS
+            for name, column in _importance(cost)
+        )
+
+    def resnet_leads(self) -> dict[str, list[Effect]]:
+        return _by_dataset(
+            _effect(f"{name}, error, {rival}", column[rival] - column[LR])
+            for name, column in _importance("error")
+            if ARCHITECTURES[name] == "ResNet"
+            for rival in ("weight decay", "epochs")
+        )
+
+    def depth_leads(self) -> dict[str, list[Effect]]:
+        return _by_dataset(
+            _effect(f"{name}, error", column["MLP layers"] - column[LR])
+            for name, column in _importance("error")
+            if ARCHITECTURES[name] == "MLP"
+        )
+
+    def covering_shares(self) -> dict[str, Effect]:
+        return {}
+
+    def preferred_shares(self) -> dict[str, Effect]:
+        return {}
+
+    def lines(self) -> dict[str, list[Effect]]:
+        return {}
+
+    def bends(self) -> dict[str, list[Effect]]:
+        return {}
+
+
+def remarks() -> dict[str, str]:
+    """What can be said of the claims whose quantity is not printed, or printed in part."""
+    average = {name: effect.value for name, effect in Printed().mean_sparsities().items()}
+    return {
+        "ST-10": "subset hypervolumes are curves only",
+        "ST-14": "not checkable: coloured points only",
+        "ST-19": "not checkable: curves only",
+        "ST-20": "no fit and no shares are printed; mean sparsities are "
+        + ", ".join(f"{value:.2f} ({name})" for name, value in average.items()),
+    }
+
+
+def cautions() -> dict[str, str]:
+    """What the printed deviations or counts say beyond the verdict that takes the printed numbers as exact."""
+    gains, shares = reanalysis.gains(), reanalysis.shares()
+    widest = {name: rows.loc[rows["difference"].idxmax()] for name, rows in gains.groupby("table")}
+    sweep = gains[gains["table"] == "table-5.8"]
+    elec2 = shares.loc[shares["dense_share"].idxmax()]
+    top = widest["table-5.5"]
+    return {
+        "ST-01": "data sets other than MNIST are curves only",
+        "ST-07": f"the largest gain has a 95 % interval from {top['low']:.1f} to {top['high']:.1f} points",
+        "ST-09": f"the largest share, {elec2['dense']} of {elec2['configurations']}, has a 95 % interval from "
+        f"{elec2['dense_low']:.2f} to {elec2['dense_high']:.2f}",
+        "ST-12": f"{(sweep['low'] > 0).sum()} of {len(sweep)} gains in accuracy are above 0 with their 95 % interval",
+    }
+
+
+def _fixed() -> pd.DataFrame:
+    return published.read(PART, "table-5.1").set_index("algorithm")
+
+
+def _nearest(row, cost: str) -> float:
+    printed, kept = row[f"{cost}_flops_relative_to_dense"], 1 - row["sparsity"]
+    return min(max(1.0, (printed - ROUNDED) / kept), (printed + ROUNDED) / kept)
+
+
+def _sparse(row) -> int:
+    return sum(row[f"derived_{method}_count"] for method in METHODS)
+
+
+def _column(table: str, function) -> dict[str, Effect]:
+    rows = published.read(PART, table).to_dict("records")
+    return {row["dataset"]: _effect(row["dataset"], function(row)) for row in rows}
+
+
+def _importance(objective: str):
+    """(data set, importance by hyperparameter) of the hyperparameters that are active there."""
+    table = published.read(PART, IMPORTANCES[objective])
+    for name, rows in table.groupby("dataset", sort=False):
+        yield name, rows.set_index("hyperparameter")["importance"].dropna()
+
+
+def _by_dataset(effects) -> dict[str, list[Effect]]:
+    found: dict[str, list[Effect]] = {}
+    for effect in effects:
+        found.setdefault(effect.label.split(", ")[0], []).append(effect)
+    return found
+
+
+def _effect(label: str, value: float) -> Effect:
+    return Effect(label=label, value=round(float(value), 6))

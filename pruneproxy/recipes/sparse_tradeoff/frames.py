@@ -1,0 +1,233 @@
+"""From records to the tables that every figure, table and claim of this part is computed from."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy.recipes.sparse_tradeoff.experiments import entries
+from pruneproxy.recipes.sparse_tradeoff.protocol import Case
+from pruneproxy.records import check_copies
+from pruneproxy.search import MEASURES
+
+CASE = ["dataset", "architecture", "data", "title"]
+FIELDS = {  # of a spec, or of the settings that a search has chosen
+    "algorithm": "sparse.method",
+    "sparsity": "sparse.density",
+    "update_frequency": "sparse.interval",
+    "update_end": "sparse.end",
+    "distribution": "sparse.allocation",
+    "layers": "model.sizes.layers",
+    "first": "model.sizes.first",
+    "middle": "model.sizes.middle",
+    "last": "model.sizes.last",
+    "block1": "model.blocks.0",
+    "block2": "model.blocks.1",
+    "block3": "model.blocks.2",
+    "lr": "train.lr",
+    "schedule": "train.schedule",
+    "momentum": "train.momentum",
+    "weight_decay": "train.weight_decay",
+    "batch_size": "train.batch_size",
+    "epochs": "train.epochs",
+    "use_dropout": "switch.dropout",
+    "dropout": "model.dropout",
+    "use_smoothing": "switch.label_smoothing",
+    "smoothing": "train.label_smoothing",
+}
+HYPER = list(FIELDS)
+NAMES = {name: name.replace("_", " ") for name in HYPER} | {  # those of Table 4.2
+    "distribution": "sparsity distribution",
+    "layers": "MLP layers",
+    "first": "size first MLP layer",
+    "middle": "size middle MLP layer",
+    "last": "size last MLP layer",
+    "block1": "size conv block 1",
+    "block2": "size conv block 2",
+    "block3": "size conv block 3",
+    "lr": "initial learning rate",
+    "schedule": "learning rate scheduler",
+    "use_smoothing": "use label smoothing",
+    "smoothing": "label smoothing",
+}
+OF_SPARSE = ("sparsity", "update_frequency", "update_end", "distribution")
+MEASURED = ["error", "inference", "training"]
+TRIALS = [*CASE, "space", "sampler", "search_seed", "number", *HYPER, *MEASURED, "folds", "state", "seconds", "id"]
+COLUMNS = {
+    "runs": [*CASE, "experiment", "config", "origin", "layer", "label", "updates", "seed", *HYPER, "top1", *MEASURED]
+    + ["seconds", "train_images", "test_images", "status", "id"],
+    "searched": TRIALS,
+    "random": TRIALS,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frames:
+    """The records of this part as tables.
+
+    `runs` has a row per training on the whole training split, judged on test data; `searched` a row per trial of a
+    search and `random` one per configuration of the Latin hypercube, both judged on validation data. `error` is in
+    percent, `inference` in multiplications per image, `training` in multiplications of the whole training. A
+    hyperparameter that is inactive has no value.
+    """
+
+    runs: pd.DataFrame
+    searched: pd.DataFrame
+    random: pd.DataFrame
+    known: dict = field(default_factory=dict, repr=False)  # what was computed from the tables, so that it is once
+
+
+def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
+    """The `Frames` of the records that belong to `cases`.
+
+    A training that diverged has learned nothing, so it counts as guessing one of the classes, trained to the end.
+    """
+    check_copies(records)
+    by_id = {record["id"]: record for record in records}
+    found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
+    for case in cases:
+        about = {name: getattr(case, name) for name in CASE}
+        for entry in entries(case):
+            record = by_id.get(entry.spec.id)
+            if record is None or record.get("status") == "failed":
+                continue
+            if entry.kind in TRIED:
+                labels = about | {"space": entry.labels.get("space", case.space)}
+                found[TRIED[entry.kind]] += _trials(labels, record)
+            else:
+                labels = about | {"experiment": entry.experiment}
+                found["runs"] += READERS[entry.kind](labels, record, by_id)
+    return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
+
+
+TRIED = {"search": "searched", "random": "random"}  # kind of an entry -> table
+
+
+def select(frames: Frames, **values) -> Frames:
+    """The rows whose columns have these values, in every table that has the column."""
+    return Frames(**{name: _selected(getattr(frames, name), values) for name in COLUMNS})
+
+
+def _selected(table: pd.DataFrame, values: dict) -> pd.DataFrame:
+    masks = [table[key] == value for key, value in values.items() if key in table]
+    return table[np.logical_and.reduce([np.ones(len(table), dtype=bool), *masks])]
+
+
+def _fixed(about, record, by_id) -> list[dict]:
+    row = _run(record)
+    return [about | {"config": version(row["algorithm"], row["sparsity"])} | row]
+
+
+def _front(about, record, by_id) -> list[dict]:
+    return [
+        about | {"config": str(member["config"]), "layer": member["layer"]} | row
+        for member in record["members"]
+        for row in _runs(member, by_id)
+    ]
+
+
+def _sweep(about, record, by_id) -> list[dict]:
+    return [
+        about
+        | {"config": f"{member['origin']}, {version(row['algorithm'], row['sparsity'])}"}
+        | row
+        | {"origin": str(member["origin"])}
+        for member in record["members"]
+        for row in _runs(member, by_id)
+    ]
+
+
+READERS: dict[str, Callable] = {"run": _fixed, "front": _front, "sweep": _sweep}
+
+
+def _runs(member: dict, by_id: Mapping[str, dict]) -> list[dict]:
+    """The runs of a member of a front or of a sweep, as far as they are there."""
+    found = [by_id[name] for name in member["runs"] if name in by_id]
+    return [_run(record) for record in found if record["status"] != "failed"]
+
+
+def version(algorithm: str, sparsity: float | None) -> str:
+    """How a version of a configuration is named: `dense`, or `set 0.9`."""
+    return "dense" if algorithm == "dense" else f"{algorithm} {sparsity:g}"
+
+
+def _run(record: dict) -> dict:
+    facts, values = record.get("sparse", {}), {name: MEASURES[name](record) for name in MEASURED}
+    return hyperparameters(record["spec"]) | {
+        "label": facts.get("label", "dense"),
+        "updates": facts.get("updates", 0),
+        "seed": record["spec"]["seed"],
+        "top1": 100 - values["error"],
+        **values,
+        "seconds": record["cost"]["seconds"],
+        "train_images": record["data"].get("train_images"),
+        "test_images": record["data"].get("eval_images"),
+        "status": record["status"],
+        "id": record["id"],
+    }
+
+
+def _trials(about, record) -> list[dict]:
+    search = record["spec"]
+    about = about | {"sampler": search["sampler"], "search_seed": search["seed"]}
+    return [
+        about
+        | {name: trial[name] for name in ("number", "folds", "state", "seconds")}
+        | hyperparameters(search["base"], trial["settings"])
+        | dict(zip(search["objectives"], trial["values"], strict=True))
+        | {"id": record["id"]}
+        for trial in record["trials"]
+    ]
+
+
+def hyperparameters(spec: Mapping, settings: Mapping[str, object] | None = None) -> dict:
+    """The hyperparameters of a run's spec, some of them chosen by a search; no value where one is inactive."""
+    chosen = settings or {}
+    found = {name: chosen[field] if field in chosen else _at(spec, field) for name, field in FIELDS.items()}
+    found |= _depth(spec["model"], found)
+    if found["algorithm"] in (None, "dense"):
+        found |= {"algorithm": "dense"} | dict.fromkeys(OF_SPARSE)
+    else:
+        found["sparsity"] = sparsity_of(found["sparsity"])
+    for switch, name in (("use_dropout", "dropout"), ("use_smoothing", "smoothing")):
+        if found[switch] is None:
+            found[switch] = bool(found[name])
+        if not found[switch]:
+            found[name] = None
+    return found
+
+
+def sparsity_of(density: float) -> float:
+    """The share of absent weights, without the error of 1 - 0.7."""
+    return round(1 - density, 10)
+
+
+def _depth(model: Mapping, found: Mapping) -> dict:
+    """The number of hidden layers and their sizes; those that few layers do not have are inactive."""
+    if model["name"] != "mlp":
+        return {}
+    widths = None if found["layers"] else model.get("widths")
+    if widths:
+        middle = widths[math.ceil(len(widths) / 2) - 1]
+        found = {"layers": len(widths), "first": widths[0], "middle": middle, "last": widths[-1]}
+    layers = found["layers"] or 0
+    return {
+        "layers": found["layers"],
+        "first": found["first"],
+        "middle": found["middle"] if layers > 2 else None,
+        "last": found["last"] if layers > 1 else None,
+    }
+
+
+def _at(spec: object, field: str) -> object:
+    """The value of a dotted field of a spec as a dict; None where there is none."""
+    for name in field.split("."):
+        if isinstance(spec, Mapping):
+            spec = spec.get(name)
+        elif isinstance(spec, list | tuple):
+            spec = spec[int(name)]
+        else:
+            return None
+    return spec

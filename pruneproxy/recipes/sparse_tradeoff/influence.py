@@ -1,0 +1,157 @@
+"""Chapter 6: which hyperparameters matter, which values the trade-off has, and what subsets of it cover.
+
+A search's space gives the axes: functions that need them take its dimensions, those of `experiments.space(case)`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy import importance, pareto
+from pruneproxy.errors import UserError
+from pruneproxy.importance import Axis, ForestConfig, PanConfig, Partition
+from pruneproxy.recipes.sparse_tradeoff import fronts
+from pruneproxy.recipes.sparse_tradeoff.frames import CASE, FIELDS, MEASURED, Frames, sparsity_of
+from pruneproxy.search import Dimension
+
+SMOOTH = ("sparsity", "update_frequency", "update_end", "lr", "momentum", "weight_decay", "epochs")
+SMOOTH += ("dropout", "smoothing", "first", "middle", "last")  # Fig. 6.2
+COUNTED = ("algorithm", "distribution", "layers", "block1", "block2", "block3")  # Fig. 6.3
+INACTIVE = "random"
+SUBSETS = {
+    "from": pareto.volume_from,
+    "up to": pareto.volume_up_to,
+    "bins": pareto.volume_of_bins,
+    "values": pareto.volume_of_values,
+}
+
+
+def axes(dimensions: Sequence[Dimension]) -> tuple[Axis, ...]:
+    """The hyperparameters of a space as axes, by their names in `Frames`."""
+    names = {field: name for name, field in FIELDS.items()}
+    return tuple(_axis(names[one.field], one) for one in dimensions)
+
+
+def _axis(name: str, one: Dimension) -> Axis:
+    if one.choices:
+        return Axis(name=name, choices=one.choices, default=one.default)
+    low, high, default = one.low, one.high, one.default
+    if name == "sparsity":
+        low, high, default = (sparsity_of(value) for value in (high, low, default))
+    return Axis(name=name, low=low, high=high, log=one.log, integer=one.integer, default=default)
+
+
+def configurations(frames: Frames, dataset: str, *, space: str | None = None) -> pd.DataFrame:
+    """The configurations of the Latin hypercube that have been evaluated; `space` is one of `protocol.SPACES`."""
+    table = frames.random[frames.random["dataset"] == dataset]
+    table = table if space is None else table[table["space"] == space]
+    if table["space"].nunique() > 1:
+        raise UserError(f"expected one space, got {', '.join(map(str, table['space'].unique()))}: name one of them")
+    return table.dropna(subset=MEASURED).reset_index(drop=True)
+
+
+def importances(
+    table: pd.DataFrame,
+    dimensions: Sequence[Dimension],
+    *,
+    inactive: str = INACTIVE,
+    forest: ForestConfig | None = None,
+) -> pd.DataFrame:
+    """Tables 6.1, D.1 and D.2: the importance of every hyperparameter for each objective alone.
+
+    `table` is one of `configurations`; objectives are taken as there, costs as logarithms. What stands for an inactive
+    hyperparameter is one of `importance.INACTIVE`: the thesis does not say.
+    """
+    columns = [*CASE, "objective", "hyperparameter", "importance", "sd"]
+    if len(table) < LEAST:
+        return pd.DataFrame(columns=columns)
+    found = axes(dimensions)
+    costs = pareto.scales(table, fronts.OBJECTIVES)
+    about = {name: table[name].iloc[0] for name in CASE}
+    rows = [
+        importance.fanova(table, costs[one.name], axes=found, inactive=inactive, forest=forest)
+        .reset_index()
+        .assign(objective=one.name, **about)
+        for one in fronts.OBJECTIVES
+    ]
+    return pd.concat(rows, ignore_index=True)[columns]
+
+
+LEAST = 4  # configurations
+
+
+def scale(table: pd.DataFrame, dimensions: Sequence[Dimension], *, inactive: str = INACTIVE, **choices) -> pd.DataFrame:
+    """Fig. 6.1: importance on the way from error to inference, on to training, and back to error.
+
+    The other choices are those of `importance.importance_scale`; `kind="even"` needs the fewest forests.
+    """
+    found = importance.importance_scale(
+        table, table, fronts.OBJECTIVES, axes=axes(dimensions), inactive=inactive, **choices
+    )
+    return found.assign(**{name: table[name].iloc[0] for name in CASE})
+
+
+def densities(table: pd.DataFrame, dimensions: Sequence[Dimension], **choices) -> pd.DataFrame:
+    """Fig. 6.2: the densities of real and large whole numbers in a trade-off; choices of `importance.densities`.
+
+    `log` says which of them are searched on a logarithmic scale.
+    """
+    found = _distribution(importance.densities, table, dimensions, SMOOTH, **choices)
+    return found.assign(log=found["hyperparameter"].isin([one.name for one in axes(dimensions) if one.log]))
+
+
+def shares(table: pd.DataFrame, dimensions: Sequence[Dimension]) -> pd.DataFrame:
+    """Fig. 6.3: how often a trade-off has each choice and each small whole number."""
+    return _distribution(importance.shares, table, dimensions, COUNTED)
+
+
+def _distribution(measure, table, dimensions, names, **choices) -> pd.DataFrame:
+    found = [one for one in axes(dimensions) if one.name in names]
+    if table.empty or not found:
+        return pd.DataFrame(columns=["dataset", "hyperparameter", "configurations", "value"])
+    return measure(table, found, **choices).assign(dataset=table["dataset"].iloc[0])
+
+
+def subset_volumes(
+    table: pd.DataFrame,
+    column: str,
+    *,
+    way: str,
+    at: Sequence | None = None,
+    kind: str = "front",
+    dense_as_zero: bool = True,
+) -> pd.DataFrame:
+    """Sec. 6.2.2: the hypervolume of a part of a trade-off, and its share of the whole one's.
+
+    `way` filters by a least value ("from"), a largest one ("up to"), into "bins" or by "values", at the places `at`.
+    All parts are normalised over the extremes of the whole (`fronts.EXTREMES`). A dense configuration has the sparsity
+    0, unless `dense_as_zero` is off: then it belongs to the whole only.
+    """
+    if table.empty:
+        return pd.DataFrame(columns=["dataset", "configurations", "hypervolume", "share"])
+    whole = fronts.extremes([table], kind)
+    if column == "sparsity" and dense_as_zero:
+        table = table.assign(sparsity=fronts.sparsities(table))
+    if way == "values" and at is None:
+        at = list(dict.fromkeys(table[column].dropna()))
+    found = SUBSETS[way](table, fronts.OBJECTIVES, column, at, over=whole)
+    return found.assign(dataset=table["dataset"].iloc[0])
+
+
+def clusters(
+    table: pd.DataFrame, dimensions: Sequence[Dimension], *, config: PanConfig | None = None
+) -> list[Partition]:
+    """Sec. 6.2.4: partitions of a trade-off that hold among hyperparameters and among objectives."""
+    decision = importance.mixed_distances(table, axes(dimensions))
+    objective = importance.distances(pareto.normalised(table, fronts.OBJECTIVES, over=table).to_numpy())
+    return importance.biclusters(decision, objective, config=config)
+
+
+def described(table: pd.DataFrame, partition: Partition) -> pd.DataFrame:
+    """A row per cluster: how many configurations, their mean objectives (costs geometric) and mean sparsity."""
+    scaled = pareto.scales(table, fronts.OBJECTIVES).assign(sparsity=fronts.sparsities(table))
+    groups = scaled.groupby(np.array(partition.labels))
+    found = groups.mean().assign(configurations=groups.size()).rename_axis("cluster")
+    costs = list(fronts.COST)
+    return found.assign(**{name: 10 ** found[name] for name in costs})[["configurations", *MEASURED, "sparsity"]]

@@ -1,0 +1,114 @@
+"""What all searches by training have in common: their place among the specs, and how their records are made."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+
+from pruneproxy import environment, runs
+from pruneproxy.errors import UserError
+from pruneproxy.runs import Conditions, RunSpec
+from pruneproxy.search.loop import Trial, optimise
+from pruneproxy.search.space import Dimension, apply, check_space
+from pruneproxy.specs import identity, to_dict
+from pruneproxy.store import Store, now
+
+DEFAULTS = Conditions()
+
+
+def check_trials(trials: int):
+    """Raises unless there is at least one."""
+    if not isinstance(trials, int) or trials < 1:
+        raise UserError(f"expected at least 1 trial, got {trials!r}")
+
+
+def check_fields(base: RunSpec, space: Sequence[Dimension]):
+    """Raises when the space makes no sense, or `base` cannot have a value at its ends."""
+    check_space(space)
+    for dimension in space:
+        for end in dimension.ends:
+            apply(base, {dimension.field: end})
+
+
+class Studied:
+    """A spec with `base`, `space`, `sampler`, `trials` and `seed` whose trials are trainings."""
+
+    @cached_property
+    def id(self) -> str:
+        """The name of this search's record, and of its study."""
+        return identity(self)
+
+    @property
+    def needs(self) -> tuple:
+        """No record has to exist before this one; its trials are made on the way."""
+        return ()
+
+    @property
+    def scoring_run(self) -> RunSpec | None:
+        """The run whose trained weights decide the channels of the searched network, if there is one."""
+        return self.base.scoring_run
+
+    def shared(self, conditions: Conditions) -> bool:
+        """Whether several processes may work on it at once."""
+        return conditions.storage != "memory"
+
+    def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
+        """Runs the search and returns its record; the trials' own records are in the store then."""
+        environment.settle()
+        device = environment.resolve_device(conditions.device)
+        started = environment.clock(device)
+        evaluate = self._evaluator(store, conditions)
+        trials = self._optimised(evaluate, store, conditions)
+        wall = environment.clock(device) - started
+        return (
+            {"id": self.id, "spec": to_dict(self)}
+            | self._said(trials)
+            | {
+                "cost": {
+                    "seconds": round(sum(trial.seconds for trial in trials), 3),
+                    "multiplications": sum(trial.multiplications or 0 for trial in trials),
+                    # Of the process that finished the search: all its time but that of training.
+                    "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
+                },
+                "data": evaluate.data,
+                "environment": _surroundings(device),
+                "finished": now(),
+            }
+        )
+
+    def _optimised(self, evaluate, store: Store, conditions: Conditions) -> list[Trial]:
+        shared = self.shared(conditions)
+        return optimise(
+            evaluate,
+            self.space,
+            name=self.id,
+            sampler=self.sampler,
+            trials=self.trials,
+            seed=self.seed,
+            storage=conditions.storage if shared else "memory",
+            lock=(lambda name, *, wait=True: store.run_lock(f"study-{name}", wait=wait)) if shared else None,
+            pause=lambda: runs.pause(conditions),
+            **self._choices(),
+        )
+
+    def _evaluator(self, store: Store, conditions: Conditions):
+        """What evaluates a setting, with `trained` seconds and `data`."""
+        raise NotImplementedError
+
+    def _choices(self) -> dict:
+        """Further arguments of `optimise`."""
+        raise NotImplementedError
+
+    def _said(self, trials: Sequence[Trial]) -> dict:
+        """What the record says about the trials: `kind`, `status`, `trials` and what follows from them."""
+        raise NotImplementedError
+
+
+def rows(trials: Sequence[Trial]) -> list[dict]:
+    """The trials as a record has them."""
+    return [asdict(trial) for trial in trials]
+
+
+def _surroundings(device) -> dict:
+    described = environment.describe(str(device))
+    return described | {"packages": described["packages"] | {"optuna": importlib.metadata.version("optuna")}}
