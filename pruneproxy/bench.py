@@ -1,11 +1,11 @@
-"""`make bench`: training throughput against the usual torchvision + DataLoader loop, and what a search adds to it."""
+"""`make bench`: training throughput against the usual torchvision + DataLoader loop; what masks and searches cost."""
 
 import argparse
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
-from pruneproxy import data, environment, models, runs
+from pruneproxy import data, environment, models, runs, sparse
 from pruneproxy.search import Dimension, SearchSpec
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
@@ -175,6 +175,14 @@ def report_search(say: Callable[[str], None], studies: Mapping[str, str] = STUDI
         say(f"{sampler:14} {kind:>10} {training:8.1f} s {other:6.2f} s {share:6.1%}")
 
 
+def report_masks(say: Callable[[str], None], methods: Iterable[str] = ("static", "rigl"), **choices) -> None:
+    """One line per method: how fast a masked MLP trains, as a share of the dense one's speed."""
+    dataset = data.load(data.DataConfig(name="digits", size=28))
+    for method in methods:
+        share = sparse.relative_speed(dataset, method=method, batch=BATCH, **choices)
+        say(f"masked MLP 784-1000-1000-1000-10, {method}, batch {BATCH}: {share:.1%} of the dense speed")
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pruneproxy.bench", description=__doc__)
@@ -184,6 +192,7 @@ def main() -> int:
     options = parser.parse_args()
     device = environment.resolve_device(options.device)
     report(steps=options.steps, threads=options.threads, device=device, say=_say)
+    report_masks(_say)
     report_search(_say)
     return 0
 

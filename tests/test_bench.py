@@ -27,3 +27,10 @@ def test_the_share_of_a_search_that_is_not_training_is_measured():
     said = []
     bench.report_search(said.append, {"tpe": "journal:{}/s.log"}, trials=2, epochs=1)
     assert len(said) == 2 and said[1].startswith("tpe") and said[1].endswith("%")
+
+
+def test_masks_are_timed_for_every_method_that_is_asked_for():
+    said = []
+    bench.report_masks(said.append, ("static", "set"), turns=1, steps=1)
+    assert [line.split(", ")[1] for line in said] == ["static", "set"]
+    assert all(0 < float(line.split(": ")[1].split("%")[0]) < 1000 for line in said)

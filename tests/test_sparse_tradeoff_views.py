@@ -619,3 +619,10 @@ def test_volumes_of_data_sets_come_with_intervals_around_them():
     assert table["hypervolume"].item() == fronts.hypervolume(fronts.reproduced(example(), "MNIST"))
     assert (table["low"] <= table["hypervolume"]).all() and (table["hypervolume"] <= table["high"]).all()
     assert fronts.volumes(EMPTY, "optimization").empty
+
+
+def test_the_filter_is_shown_with_what_passes_it():
+    table = fronts.filtered(example())
+    assert table.loc["MNIST", "cut-off (%)"] == fronts.cutoff(fronts.reproduced(example(), "MNIST"), "MNIST")
+    assert table.loc["MNIST", "pass"] == len(fronts.optimised(example(), "MNIST"))
+    assert table.loc["MNIST", "guessing (%)"] == 10 and fronts.filtered(EMPTY).empty

@@ -40,7 +40,7 @@ def fanova(
     if inactive != "active":
         found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest, _singles(axes))
         return pd.DataFrame(found, index=_names(axes))
-    return pd.concat([_among_active(points, values, axes, column, forest) for column in range(len(axes))])
+    return _among_active(points, values, axes, forest)
 
 
 def interactions(
@@ -82,12 +82,18 @@ def _of_tree(tree: Leaves, subsets) -> list[float]:
     ]
 
 
-def _among_active(points, values, axes, column, forest) -> pd.DataFrame:
-    rows = ~np.isnan(points[:, column])
-    if rows.sum() < LEAST:
-        return pd.DataFrame({"importance": [np.nan], "sd": [np.nan]}, index=_names(axes[column : column + 1]))
-    found = _shares(*_filled(points[rows], axes, "random", forest.seed), values[rows], forest, [(column,)])
-    return pd.DataFrame(found, index=_names(axes[column : column + 1]))
+def _among_active(points, values, axes, forest) -> pd.DataFrame:
+    """One forest for all hyperparameters that are active in the same configurations."""
+    found = pd.DataFrame({"importance": np.nan, "sd": np.nan}, index=_names(axes))
+    active = ~np.isnan(points)
+    patterns, which = np.unique(active, axis=1, return_inverse=True)
+    for place, rows in enumerate(patterns.T):
+        columns = np.flatnonzero(which.ravel() == place)
+        if rows.sum() >= LEAST:
+            filled = _filled(points[rows], axes, "random", forest.seed)
+            shares = _shares(*filled, values[rows], forest, [(column,) for column in columns])
+            found.iloc[columns] = np.column_stack([shares["importance"], shares["sd"]])
+    return found
 
 
 def _filled(points, axes, inactive, seed) -> tuple[np.ndarray, list]:

@@ -15,7 +15,9 @@ def relative_speed(
     dataset: data.Dataset,
     *,
     model: str = "mlp",
+    method: str = "static",
     density: float = 0.1,
+    interval: int = 100,
     batch: int = 128,
     turns: int = 15,
     steps: int = 3,
@@ -26,20 +28,20 @@ def relative_speed(
     """
     config, index = TrainConfig(batch_size=batch, lr=0.01), torch.arange(batch) % len(dataset.train)
     runs = {}
-    for method in ("dense", "static"):
+    for kind in ("dense", method):
         network = models.build(
             models.ModelConfig(name=model),
             shape=dataset.shape,
             classes=dataset.num_classes,
             generator=generator(0, "weights"),
         )
-        hook = None if method == "dense" else Topology(SparseConfig(method=method, density=density))
-        runs[method] = Training(network.to(dataset.device).train(), dataset, config, hook=hook)
+        hook = None if kind == "dense" else Topology(SparseConfig(method=kind, density=density, interval=interval))
+        runs[kind] = Training(network.to(dataset.device).train(), dataset, config, hook=hook)
     ratios = []
     for turn in range(turns + 1):
-        order = ("dense", "static") if turn % 2 else ("static", "dense")
-        seconds = {method: _seconds(runs[method], index, steps) for method in order}
-        ratios.append(seconds["dense"] / seconds["static"])
+        order = ("dense", method) if turn % 2 else (method, "dense")
+        seconds = {kind: _seconds(runs[kind], index, steps) for kind in order}
+        ratios.append(seconds["dense"] / seconds[method])
     return median(ratios[1:])  # the first turn allocates
 
 

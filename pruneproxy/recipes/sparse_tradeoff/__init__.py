@@ -1,7 +1,7 @@
 """Paper 002, Suidgeest 2024: the accuracy-efficiency trade-off of sparse training, and what it depends on."""
 
 from pruneproxy.recipes.sparse_tradeoff import arithmetic, figures, fronts, influence, leak, prior, reanalysis, tables
-from pruneproxy.recipes.sparse_tradeoff.claims import CLAIMS, by_network, check, evaluate, printed_verdicts
+from pruneproxy.recipes.sparse_tradeoff.claims import CLAIMS, by_network, check, evaluate, printed_verdicts, quantity
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries, grid, space, specs
 from pruneproxy.recipes.sparse_tradeoff.frames import Frames, frame, select
 from pruneproxy.recipes.sparse_tradeoff.ledger import ROWS
@@ -36,6 +36,7 @@ __all__ = [
     "parameters",
     "printed_verdicts",
     "prior",
+    "quantity",
     "reanalysis",
     "select",
     "space",

@@ -81,7 +81,7 @@ def allocations(case: Case, sparsity: float) -> pd.DataFrame:
             name: (table.loc[list(found), name] * table.loc[list(found), unit]).sum() / sums[unit] for name in names
         }
         table.loc[f"all {unit}"] = {unit: sums[unit]} | kept
-    return table.rename_axis("layer")
+    return table.astype(dict.fromkeys(sums.index, "Int64")).rename_axis("layer")
 
 
 def budgets(cases: Iterable[Case]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from pruneproxy.errors import UserError
 from pruneproxy.figures import ACCURACY_MAP, COLOURS
@@ -150,10 +150,18 @@ def _plane(ax: Axes, cost: str, error: str = ERROR) -> Axes:
 
 
 def _sparsely_labelled(axis) -> None:
-    """On a logarithmic axis of about a decade, labels at 1, 2 and 5 only, which do not run into each other."""
-    axis.set_minor_locator(LogLocator(subs=(2, 5)))
+    """On a logarithmic axis of about a decade, few labels between the powers of ten, which do not run together."""
+    axis.set_minor_locator(_Few(subs=(2, 5)))
     axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1.3, 1.3)))
     axis.set_tick_params(which="minor", labelsize="x-small")
+
+
+class _Few(LogLocator):
+    """At 2 and 5 of every decade; where an axis does not even span a factor of 3, at three or four round numbers."""
+
+    def tick_values(self, vmin, vmax):
+        low, high = sorted((vmin, vmax))
+        return super().tick_values(vmin, vmax) if high > 3 * low else MaxNLocator(3).tick_values(low, high)
 
 
 def coloured(frames: Frames, *, cost: str = "training") -> list[Axes]:
@@ -359,5 +367,4 @@ def updating_shares(table: pd.DataFrame | Mapping[str, Mapping[str, float]], *, 
         ax.bar_label(drawn, fmt="%.2g", fontsize="xx-small")
     ax.set_xticks(range(len(rows)), rows.index, fontsize="small")
     ax.set(ylabel="draws with any topology update (%)", xlabel="data set")
-    ax.legend(fontsize="small")
-    return ax
+    return _above(ax)

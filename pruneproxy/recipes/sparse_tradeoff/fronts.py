@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from pruneproxy import pareto, stats
+from pruneproxy.data import CATALOGUE
 from pruneproxy.errors import choose
 from pruneproxy.pareto import Objective
 from pruneproxy.recipes.sparse_tradeoff.frames import CASE, HYPER, Frames
@@ -62,6 +63,26 @@ def points(frames: Frames, dataset: str, experiment: str) -> pd.DataFrame:
         return found
     fixed = averaged(runs[runs["experiment"] == "reproduction"])
     return found[found["top1"] >= cutoff(fixed, dataset)].reset_index(drop=True)
+
+
+def filtered(frames: Frames) -> pd.DataFrame:
+    """The accuracy filter on what a search has found: its cut-off, that of guessing, and how many pass (Sec. 5.2)."""
+    rows = []
+    for dataset, runs in frames.runs.groupby("dataset", sort=False):
+        fixed, anew = (averaged(runs[runs["experiment"] == name]) for name in EXPERIMENTS[:2])
+        guessed = 100 / CATALOGUE[runs["data"].iloc[0]].classes
+        row = {"dataset": dataset, "cut-off (%)": cutoff(fixed, dataset), "guessing (%)": guessed}
+        passing = len(optimised(frames, dataset))
+        rows.append(
+            row
+            | {
+                "trained anew": len(anew),
+                "pass": passing,
+                "above 1.5 x guessing": int((anew["top1"] > 1.5 * guessed).sum()),
+            }
+        )
+    columns = ["dataset", "cut-off (%)", "guessing (%)", "trained anew", "pass", "above 1.5 x guessing"]
+    return pd.DataFrame(rows, columns=columns).set_index("dataset")
 
 
 def reproduced(frames: Frames, dataset: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 A search's space gives the axes: functions that need them take its dimensions, those of `experiments.space(case)`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,9 @@ from pruneproxy import importance, pareto
 from pruneproxy.errors import UserError
 from pruneproxy.importance import Axis, ForestConfig, PanConfig, Partition
 from pruneproxy.recipes.sparse_tradeoff import fronts
+from pruneproxy.recipes.sparse_tradeoff.experiments import space as dimensions_of
 from pruneproxy.recipes.sparse_tradeoff.frames import CASE, FIELDS, MEASURED, Frames, sparsity_of
+from pruneproxy.recipes.sparse_tradeoff.protocol import Case
 from pruneproxy.search import Dimension
 
 SMOOTH = ("sparsity", "update_frequency", "update_end", "lr", "momentum", "weight_decay", "epochs")
@@ -79,6 +81,39 @@ def importances(
 
 
 LEAST = 4  # configurations
+
+
+def drawn_each(frames: Frames, cases: Sequence[Case], measure: Callable, *, space: str, **choices) -> pd.DataFrame:
+    """`measure` (`importances` or `scale`) of every data set's Latin hypercube over `space`, one below the other."""
+    tables = []
+    for case in cases:
+        table = configurations(frames, case.dataset, space=space)
+        if len(table) >= LEAST:
+            tables.append(measure(table, dimensions_of(case, space), **choices).assign(space=space))
+    return pd.concat(tables, ignore_index=True) if tables else importances(frames.random[:0], ()).assign(space=space)
+
+
+def found_each(frames: Frames, cases: Sequence[Case], measure: Callable, **choices) -> pd.DataFrame:
+    """`measure` (`densities` or `shares`) of every data set's trade-off, one below the other."""
+    tables = [measure(fronts.optimised(frames, case.dataset), dimensions_of(case), **choices) for case in cases]
+    return pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+
+
+def volumes_each(frames: Frames, column: str, **choices) -> pd.DataFrame:
+    """`subset_volumes` of every data set's trade-off, one below the other."""
+    tables = [
+        subset_volumes(fronts.optimised(frames, name), column, **choices) for name in frames.runs["dataset"].unique()
+    ]
+    found = [table for table in tables if len(table)]
+    return pd.concat(found, ignore_index=True) if found else subset_volumes(frames.runs[:0], column, **choices)
+
+
+def shuffled(table: pd.DataFrame, dimensions: Sequence[Dimension], *, seed: int = 0, **choices) -> pd.DataFrame:
+    """`importances` when the results are dealt to the configurations by lot: what a forest makes of nothing."""
+    order = np.random.default_rng(seed).permutation(len(table))
+    return importances(
+        table.assign(**{name: table[name].to_numpy()[order] for name in MEASURED}), dimensions, **choices
+    )
 
 
 def scale(table: pd.DataFrame, dimensions: Sequence[Dimension], *, inactive: str = INACTIVE, **choices) -> pd.DataFrame:

@@ -6,6 +6,7 @@ Means over seeds are compared by Welch's t with five seeds on both sides (Fig. 4
 import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
+from scipy.stats import norm
 
 from pruneproxy import published
 from pruneproxy.importance import Axis, ForestConfig, fanova
@@ -20,6 +21,7 @@ IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "tabl
 LAYERS = {"first": "size first MLP layer", "middle": "size middle MLP layer", "last": "size last MLP layer"}
 ALGORITHMS = ("RigL", "SET", "Dense")
 FILLED = ("default", "level", "random")  # `importance.INACTIVE`
+VERSIONS = 20 * 17  # configurations of the evaluation, Sec. 5.3
 EQUAL = (0.4, 0.6)  # share of SET that counts as equal
 
 
@@ -63,6 +65,33 @@ def gains() -> pd.DataFrame:
         )
         found.append(rows[["dataset"]].assign(table=name, **_columns(welch(later, earlier))))
     return pd.concat(found, ignore_index=True)
+
+
+def luck() -> pd.DataFrame:
+    """Tables 5.6 and 5.8: how much of the gain in the highest accuracy the best of more configurations has by luck.
+
+    Were all configurations on both sides equally good, with the printed deviation of the search's best one, the best
+    mean of 340 would lie above the best mean of those of the search by `luck` points (expected maxima of normal
+    numbers). They are not, so this is the most that luck alone gives.
+    """
+    rows = published.read(PART, "table-5.8").merge(published.read(PART, "table-5.6")[["dataset", "configurations"]])
+    error = rows["optimization_highest_accuracy_std_pct"] / np.sqrt(SEEDS)
+    before = rows["configurations"].map(expected_best)
+    return pd.DataFrame(
+        {
+            "dataset": rows["dataset"],
+            "searched": rows["configurations"],
+            "evaluated": VERSIONS,
+            "gain": rows["accuracy_improvement_printed_points"],
+            "luck": error * (expected_best(VERSIONS) - before),
+        }
+    )
+
+
+def expected_best(count: int) -> float:
+    """The expected maximum of so many independent standard normal numbers."""
+    places = np.linspace(-8, 8, 4001)
+    return float(np.trapezoid(places * count * norm.pdf(places) * norm.cdf(places) ** (count - 1), places))
 
 
 def shares() -> pd.DataFrame:

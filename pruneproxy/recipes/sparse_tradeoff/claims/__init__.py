@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from pruneproxy.claims import Verdict
-from pruneproxy.errors import UserError
+from pruneproxy.errors import UserError, choose
 from pruneproxy.judging import Weighed, beside, judged, status_by_part
 from pruneproxy.recipes.sparse_tradeoff.claims.evidence import BASES, decided_by_one_seed, evidence
 from pruneproxy.recipes.sparse_tradeoff.claims.printed import Printed, cautions, remarks
@@ -14,7 +15,7 @@ from pruneproxy.recipes.sparse_tradeoff.claims.study import Quantities, Study
 from pruneproxy.recipes.sparse_tradeoff.claims.texts import CLAIMS
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS, select
 
-__all__ = ["CLAIMS", "by_dataset", "by_network", "check", "evaluate", "printed_verdicts"]
+__all__ = ["CLAIMS", "by_dataset", "by_network", "check", "evaluate", "printed_verdicts", "quantity"]
 
 
 def evaluate(frames, *, scale: str, replicates: int = 10_000, seed: int = 0) -> list[Verdict]:
@@ -39,6 +40,34 @@ def by_dataset(frames, *, scale: str, replicates: int = 10_000, seed: int = 0) -
 
 
 by_network = by_dataset  # what the other parts call it
+
+
+def quantity(frames, name: str, *, replicates: int = 10_000, seed: int = 0) -> pd.DataFrame:
+    """A quantity of the claims, such as `sweep_gains`: a row per effect with its 95 % interval, and as printed.
+
+    The names are those of the methods of `claims.study.Study`.
+    """
+    known = {key: value for key, value in vars(Printed).items() if not key.startswith("_")}
+    choose(name, known, "quantity")
+    here, printed = (
+        _by_label(found) for found in (getattr(_study(frames, replicates, seed), name)(), getattr(Printed(), name)())
+    )
+    rows = {}
+    for label in dict.fromkeys([*printed, *here]):
+        low, high = (here[label].interval if label in here else None) or (np.nan, np.nan)
+        values = (found[label].value if label in found else np.nan for found in (here, printed))
+        rows[label] = dict(zip(("here", "printed"), values, strict=True)) | {"low": low, "high": high}
+    columns = ["here", "low", "high", "printed"]
+    return (
+        pd.DataFrame.from_dict(rows, orient="index", columns=None)
+        .reindex(columns=columns)
+        .rename_axis(name.replace("_", " "))
+    )
+
+
+def _by_label(found) -> dict:
+    effects = (effect for one in found.values() for effect in (one if isinstance(one, list) else [one]))
+    return {effect.label.replace("_", " "): effect for effect in effects}
 
 
 def check() -> list[Verdict]:
