@@ -16,13 +16,10 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
     `records` by its multiplications, which ignores that larger networks use a processor better. A search counts all
     its trials in full, though a pruner may stop some; what trains nothing takes no time.
     """
+    records = tuple(records)
     measured = {record["id"]: record["cost"] for record in records if record["status"] == "ok" and "cost" in record}
-    paces = [
-        cost["seconds"] / cost["training_multiplications"]
-        for cost in measured.values()
-        if cost.get("training_multiplications")
-    ]
-    if not paces:
+    pace = seconds_per_multiplication(record for record in records if record["id"] in measured)
+    if pace is None:
         return None
     times: dict[tuple, list[float]] = {}
     for spec in specs:
@@ -31,12 +28,25 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
             (run, count), *_ = trained
             times.setdefault(kind(run), []).append(measured[spec.id]["seconds"] / count)
     typical = {name: statistics.median(values) for name, values in times.items()}
-    pace = statistics.median(paces)
     return sum(
         count * (typical.get(kind(run)) or pace * training_multiplications(run))
         for spec in missing
         for run, count in trainings(spec)
     )
+
+
+def seconds_per_multiplication(records: Iterable[dict]) -> float | None:
+    """Over all trainings together; those with masks count only where there are no others.
+
+    A mask spares multiplications in the record, but no time. Of small networks most of the time is no multiplication,
+    so that a median would be theirs.
+    """
+    costs_of = [(record["cost"], record.get("sparse", {}).get("label", "dense") == "dense") for record in records]
+    counted = [(cost, dense) for cost, dense in costs_of if cost.get("training_multiplications") and cost["seconds"]]
+    chosen = [cost for cost, dense in counted if dense] or [cost for cost, _ in counted]
+    if not chosen:
+        return None
+    return sum(cost["seconds"] for cost in chosen) / sum(cost["training_multiplications"] for cost in chosen)
 
 
 def trainings(spec) -> tuple:

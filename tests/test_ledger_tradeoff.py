@@ -21,7 +21,7 @@ from pruneproxy.importance import Axis, ForestConfig, PanConfig
 from pruneproxy.importance.biclusters import _medoids
 from pruneproxy.pareto import Objective
 from pruneproxy.randomness import generator
-from pruneproxy.recipes.sparse_tradeoff import leak, prior, protocol
+from pruneproxy.recipes.sparse_tradeoff import fronts, leak, prior, protocol, reanalysis
 from pruneproxy.recipes.sparse_tradeoff.ledger import ROWS, analysis, search, text
 from pruneproxy.recipes.sparse_tradeoff.ledger import data as data_rows
 from pruneproxy.search import SAMPLERS, Dimension, TradeoffSpec
@@ -641,3 +641,18 @@ def test_ranks_cannot_tell_an_exponential_from_a_power():
 def test_wording_rows_offer_no_option():
     row = next(row for row in ROWS if row.id == "002 labels")
     assert row.option == "" and row.effect is None
+
+
+def test_a_collapsed_configuration_as_cut_off_lets_guessing_networks_in():
+    reproduced = pd.DataFrame(
+        {"dataset": "MNIST", "data": "mnist", "top1": [98.0, 90.0, 11.35], "error": [2.0, 10.0, 88.65]}
+    )
+    found = np.array([97.0, 60.0, 11.35, 10.0])
+    as_printed, ours = reproduced["top1"].min(), fronts.cutoff(reproduced, "MNIST")
+    assert (found >= as_printed).sum() == 3 and (found >= ours).sum() == 1
+
+
+def test_a_sparsity_that_all_dense_networks_share_takes_the_share_of_the_algorithm():
+    table = reanalysis.filled_in(400, trees=10).T
+    assert table.loc["algorithm", "random"] == pytest.approx(0.25, abs=0.1)  # the closed form
+    assert table.loc["algorithm", "default"] < 0.05 and table.loc["sparsity", "default"] > 0.8

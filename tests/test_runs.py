@@ -79,7 +79,7 @@ def test_all_seeds_of_a_variant_share_one_narrow_network(tmp_path):
 def test_a_run_stopped_by_its_deadline_goes_on_bit_exactly(tmp_path, monkeypatch):
     whole = runs.ensure(DENSE, Store(tmp_path / "whole"))
     store, clock = Store(tmp_path / "cut"), itertools.count()
-    monkeypatch.setattr(runs.time, "time", lambda: next(clock))
+    monkeypatch.setattr("time.time", lambda: next(clock))
     with pytest.raises(runs.BudgetSpent):  # the clock reads 0 before the first epoch and 1 before the second
         runs.ensure(DENSE, store, Conditions(deadline=0.5))
     monkeypatch.undo()

@@ -231,7 +231,7 @@ def test_a_record_that_never_moved_its_masks_says_static(tmp_path):
 def test_a_sparse_run_stopped_by_its_deadline_goes_on_bit_exactly(tmp_path, monkeypatch):
     whole = runs.ensure(SPEC, Store(tmp_path / "whole"))
     store, clock = Store(tmp_path / "cut"), itertools.count()
-    monkeypatch.setattr(runs.time, "time", lambda: next(clock))
+    monkeypatch.setattr("time.time", lambda: next(clock))
     with pytest.raises(runs.BudgetSpent):
         runs.ensure(SPEC, store, Conditions(deadline=1.5))
     monkeypatch.undo()

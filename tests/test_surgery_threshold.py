@@ -161,14 +161,15 @@ def test_a_run_scores_one_seeded_batch_whatever_its_own_seed(tmp_path):
 def test_runs_on_other_images_score_other_images(tmp_path):
     other = replace(SPEC, data=replace(DATA, train_images=60))
     keeps = [
-        runs._scored(spec.architecture, _source(spec), Store(tmp_path), runs.Conditions())[1] for spec in (SPEC, other)
+        runs.execution._scored(spec.architecture, _source(spec), Store(tmp_path), runs.Conditions())[1]
+        for spec in (SPEC, other)
     ]
     assert any(keeps[0][name].tolist() != keeps[1][name].tolist() for name in keeps[0])
 
 
 def _source(spec):
     dataset = data.load(spec.data)
-    return runs._Source(dataset.fingerprint, str(dataset.device), dataset)
+    return runs.execution._Source(dataset.fingerprint, str(dataset.device), dataset)
 
 
 def test_a_penalty_on_scales_makes_them_small_and_zero_changes_nothing():

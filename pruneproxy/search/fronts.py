@@ -7,9 +7,8 @@ from functools import cached_property
 
 from pruneproxy import environment, pareto, runs
 from pruneproxy.errors import UserError, choose
-from pruneproxy.runs import Conditions, RunSpec
+from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
 from pruneproxy.search.space import apply
-from pruneproxy.search.studied import DEFAULTS
 from pruneproxy.search.tradeoffs import TradeoffSpec, error
 from pruneproxy.sparse.updates import METHODS
 from pruneproxy.specs import identity, to_dict

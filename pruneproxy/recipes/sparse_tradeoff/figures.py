@@ -194,23 +194,26 @@ def sweeps(frames: Frames) -> list[Axes]:
 def importance_scale(scales: pd.DataFrame, *, most: int = 8) -> list[Axes]:
     """Fig. 6.1: importance while the weight moves from objective to objective; the `most` important are drawn.
 
-    `scales` is a table of `influence.scale`, or several of them one below the other.
+    `scales` is a table of `influence.scale`, or several of them one below the other. A hyperparameter looks the same in
+    all panels.
     """
     names = datasets(_some(scales, "an importance scale"))
     axes = _wrapped(len(names), 2, width=5.2, height=3.4)
-    lines = ["-", "--", ":"]
+    looks = [("-", "o"), ("--", "^"), (":", "s")]  # line, marker
     colours = [COLOURS[name] for name in ("none", "proxy", "uniform", "other 1", "other 2", "other 3", "other 4")]
+    order = list(scales.groupby("hyperparameter")["importance"].max().sort_values(ascending=False).index)
     for ax, dataset in zip(axes, names, strict=True):
         rows = scales[scales["dataset"] == dataset]
         chosen = rows.groupby("hyperparameter")["importance"].max().nlargest(most).index
-        for place, name in enumerate(chosen):
-            line = rows[rows["hyperparameter"] == name].sort_values("position")
-            look = {"color": colours[place % len(colours)], "linestyle": lines[place // len(colours) % len(lines)]}
-            ax.plot(line["position"], line["importance"], marker=".", label=NAMES.get(name, name), **look)
+        for name in chosen:
+            line, place = rows[rows["hyperparameter"] == name].sort_values("position"), order.index(name)
+            style, marker = looks[place // len(colours) % len(looks)]
+            look = {"color": colours[place % len(colours)], "linestyle": style, "marker": marker, "markersize": 4}
+            ax.plot(line["position"], line["importance"], label=NAMES.get(name, name), **look)
         stops = [*rows.drop_duplicates("section")["first"], rows["second"].iloc[-1]]
         ax.set_xticks(range(len(stops)), stops)
         _titled(ax, rows).set(xlabel="what the weight lies on", ylabel="importance (share of variance)")
-        ax.legend(fontsize="xx-small")
+        ax.legend(fontsize="xx-small", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return axes
 
 
@@ -228,6 +231,8 @@ def densities(table: pd.DataFrame) -> list[Axes]:
             ax.plot(line["value"], line["density"], color=LOOKS[dataset][0], label=label, linewidth=1.3)
         log = rows.loc[rows["hyperparameter"] == name, "log"].any()
         ax.set(xlabel=NAMES.get(name, name), ylabel="density", xscale="log" if log else "linear")
+        if log:
+            _sparsely_labelled(ax.xaxis)
         ax.legend(fontsize="xx-small")
     return axes
 

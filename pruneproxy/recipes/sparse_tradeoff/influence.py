@@ -93,6 +93,18 @@ def drawn_each(frames: Frames, cases: Sequence[Case], measure: Callable, *, spac
     return pd.concat(tables, ignore_index=True) if tables else importances(frames.random[:0], ()).assign(space=space)
 
 
+def compared(
+    tables: Sequence[pd.DataFrame], *, by: str, names: Sequence[str] = ("algorithm", "sparsity")
+) -> pd.DataFrame:
+    """Importances of some hyperparameters in several tables side by side, a column for each value of `by`."""
+    rows = pd.concat(tables, ignore_index=True)
+    rows = rows[rows["hyperparameter"].isin(names)]
+    keys = ["dataset", "objective", "hyperparameter"]
+    return rows.pivot(index=keys, columns=by, values="importance").reindex(
+        index=rows.set_index(keys).index.unique(), columns=rows[by].unique()
+    )
+
+
 def found_each(frames: Frames, cases: Sequence[Case], measure: Callable, **choices) -> pd.DataFrame:
     """`measure` (`densities` or `shares`) of every data set's trade-off, one below the other."""
     tables = [measure(fronts.optimised(frames, case.dataset), dimensions_of(case), **choices) for case in cases]
@@ -106,6 +118,14 @@ def volumes_each(frames: Frames, column: str, **choices) -> pd.DataFrame:
     ]
     found = [table for table in tables if len(table)]
     return pd.concat(found, ignore_index=True) if found else subset_volumes(frames.runs[:0], column, **choices)
+
+
+def places(frames: Frames, column: str) -> list[int]:
+    """1, 3, 10, 30 and so on, up to the first that no configuration of the trade-offs exceeds in a column."""
+    found = [fronts.optimised(frames, name)[column].astype(float).max() for name in frames.runs["dataset"].unique()]
+    largest = max([1.0, *(value for value in found if np.isfinite(value))])
+    every = [factor * 10**power for power in range(8) for factor in (1, 3)]
+    return every[: 1 + max(1, next(place for place, value in enumerate(every) if value >= largest))]
 
 
 def shuffled(table: pd.DataFrame, dimensions: Sequence[Dimension], *, seed: int = 0, **choices) -> pd.DataFrame:

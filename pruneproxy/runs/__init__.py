@@ -1,0 +1,37 @@
+"""Runs: what one is, how it is made, and how any record is made once."""
+
+from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, ensure, finished, out_of_time, pause
+from pruneproxy.runs.execution import (
+    CHECKPOINT_AFTER,
+    execute,
+    finished_or_stopped,
+    hook,
+    network,
+    scoring_batch,
+    train,
+    trained_weights,
+)
+from pruneproxy.runs.recording import data_facts
+from pruneproxy.runs.spec import WEIGHTS, Pruning, RunSpec
+
+__all__ = [
+    "CHECKPOINT_AFTER",
+    "DEFAULTS",
+    "WEIGHTS",
+    "BudgetSpent",
+    "Conditions",
+    "Pruning",
+    "RunSpec",
+    "data_facts",
+    "ensure",
+    "execute",
+    "finished",
+    "finished_or_stopped",
+    "hook",
+    "network",
+    "out_of_time",
+    "pause",
+    "scoring_batch",
+    "train",
+    "trained_weights",
+]

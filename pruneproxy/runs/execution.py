@@ -1,0 +1,168 @@
+"""One training run: spec -> record. Prunes if the spec says so, trains, measures, and survives a kill.
+
+A spec is a `RunSpec`, whose module imports this one.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from pruneproxy import data, environment, models, surgery
+from pruneproxy.errors import UserError
+from pruneproxy.randomness import generator
+from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
+from pruneproxy.runs.recording import Meter, record_of
+from pruneproxy.sparse import Topology
+from pruneproxy.store import Busy, Store
+from pruneproxy.train import Training
+
+CHECKPOINT_AFTER = 60.0  # seconds; a shorter run is cheaper to repeat than to save
+
+
+def execute(spec, store: Store, conditions: Conditions = DEFAULTS) -> dict:
+    """Runs `spec` and returns its record; only scoring weights and checkpoints are read and written."""
+    return _run(spec, store, conditions)[1]
+
+
+def finished_or_stopped(spec, stop: Callable[[dict], bool], store: Store, conditions: Conditions) -> dict:
+    """Runs `spec` until its end, or until `stop(row)` says so of an evaluated epoch, and stores the record.
+
+    A stopped run is stored as what it is: the spec whose `train.stop_after` is that epoch.
+    """
+    with store.run_lock(spec.id):
+        store.refresh()
+        if spec.id in store:  # another process has just made it
+            return store.get(spec.id)
+        record = _run(spec, store, conditions, stop)[1]
+        store.append(record)
+        store.save_checkpoint(spec.id, None)
+    return store.get(record["id"])
+
+
+def _run(spec, store: Store, conditions: Conditions, stop=None) -> tuple[Training, dict]:
+    environment.settle()
+    device = environment.resolve_device(conditions.device)
+    dataset = data.load(spec.data).to(device)
+    model = network(spec, dataset, store, conditions).to(device)
+    training, meter = Training(model, dataset, spec.train, spec.seed, hook=hook(spec)), Meter(device)
+    state = store.checkpoint(spec.id)
+    if state is not None:
+        training.restore(state["training"])
+        meter.before = state["seconds"]
+    if _train(training, meter, spec, store, conditions, stop):
+        spec = replace(spec, train=replace(spec.train, stop_after=training.done))
+    return training, record_of(spec, training, meter, dataset, device)
+
+
+def hook(spec) -> Topology | None:
+    """What makes the training of `spec` sparse, or None."""
+    return None if spec.sparse is None else Topology(spec.sparse, seed=spec.seed)
+
+
+def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> torch.nn.Module:
+    """The network that `spec` trains, before its first step."""
+    shape, classes = dataset.shape, dataset.num_classes
+    if spec.prune is None:
+        return models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+    source = _Source(dataset.fingerprint, str(dataset.device), dataset)
+    dense, keep = _scored(spec.architecture, source, store, replace(conditions, on_epoch=None))
+    if spec.prune.weights == "kept":
+        return surgery.narrow(dense, keep)
+    if spec.prune.weights == "merged":
+        return surgery.narrow(surgery.merged(dense, keep, spec.prune.merging), keep)
+    config = models.with_widths(dense, {name: len(index) for name, index in keep.items()})
+    fresh = models.build(config, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+    fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
+    return fresh
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A data set that is told apart from others by its arrays and its device."""
+
+    fingerprint: str
+    device: str
+    dataset: data.Dataset = field(compare=False, repr=False)
+
+
+@functools.lru_cache(maxsize=16)
+def _scored(spec, source: _Source, store: Store, conditions: Conditions):
+    """The dense network whose weights are scored, and the channels that it keeps; the same for a whole landscape."""
+    dataset, prune = source.dataset, spec.prune
+    dense = models.build(
+        spec.model, shape=dataset.shape, classes=dataset.num_classes, generator=generator(prune.seed, "weights")
+    )
+    if spec.scoring_run is not None:
+        dense.load_state_dict(trained_weights(spec.scoring_run, store, conditions))
+    batch = scoring_batch(dataset, prune.channels.batch, prune.seed) if prune.channels.needs_batch else None
+    return dense, surgery.choose_channels(
+        dense, prune.channels, batch=batch, generator=generator(prune.seed, "channels")
+    )
+
+
+def scoring_batch(dataset, size: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first `size` training images of a seeded order and their labels, without augmentation (000, Algorithm 1)."""
+    index = torch.randperm(len(dataset.train), generator=generator(seed, "scoring"))[:size]
+    return data.prepare(dataset.train, index, dataset), dataset.train.labels[index.to(dataset.train.labels.device)]
+
+
+def trained_weights(spec, store: Store, conditions: Conditions = DEFAULTS, *, wait: bool = True) -> dict | None:
+    """The weights at the end of `spec`, saved once for all runs that need them; its record is stored on the way.
+
+    `wait` is as in `ensure`.
+    """
+    name = f"{spec.id}-weights"
+    try:
+        with store.run_lock(spec.id, wait=wait):
+            if not store.has_tensors(name):
+                training, record = _run(spec, store, replace(conditions, on_epoch=None))
+                if training.status != "ok":
+                    raise UserError(
+                        f"expected the run whose weights are scored to succeed, but it {training.status} (lr "
+                        f"{spec.train.lr:g}, weight_decay {spec.train.weight_decay:g}): choose another prior"
+                    )
+                store.save_tensors(name, training.model.state_dict())
+                store.append(record)
+                store.save_checkpoint(spec.id, None)
+    except Busy:
+        return None
+    return store.tensors(name)
+
+
+def _train(training: Training, meter: "Meter", spec, store: Store, conditions: Conditions, stop) -> bool:
+    """Trains to the end, or until `stop` says so, and returns whether it did."""
+
+    def save():
+        store.save_checkpoint(spec.id, {"training": training.state(), "seconds": meter.seconds})
+
+    def after(row) -> bool:
+        if stop is not None and row.get("eval_loss") is not None and stop(row) and not training.finished:
+            return True
+        if meter.seconds > CHECKPOINT_AFTER and not training.finished:
+            save()
+        return False
+
+    earlier = [dict(zip(training.history, row, strict=True)) for row in zip(*training.history.values(), strict=True)]
+    if any([after(row) for row in earlier][-1:]):  # all are heard again, and the last one may have been the end
+        return True
+    return train(training, spec, conditions, after=after, interrupted=save)
+
+
+def train(training: Training, spec, conditions: Conditions, *, after=None, interrupted=None) -> bool:
+    """Trains to the end of the configuration, or until `after(row)` is true, and returns whether it was.
+
+    When the deadline has passed, calls `interrupted` and raises BudgetSpent.
+    """
+    while not training.finished:
+        if out_of_time(conditions):
+            if interrupted is not None:
+                interrupted()
+            raise BudgetSpent
+        row = training.epoch()
+        if conditions.on_epoch is not None:
+            conditions.on_epoch(spec, row)
+        if after is not None and after(row):
+            return True
+    return False
