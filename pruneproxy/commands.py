@@ -17,6 +17,7 @@ from pruneproxy.records import select
 from pruneproxy.store import Store
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
+LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
 
 
 def overrides(assignments: list[str]) -> dict[str, str]:
@@ -41,7 +42,7 @@ def duration(value: float | None) -> str:
     """A time in words, to two digits."""
     if value is None:
         return "an unknown time (no record to go by)"
-    for name, size in (("h", 3600), ("min", 60)):
+    for name, size in LONG.items():
         if value >= size:
             return f"{value / size:.1f} {name}"
     return f"{value:.0f} s"

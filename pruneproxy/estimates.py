@@ -8,12 +8,14 @@ import torch
 
 from pruneproxy import costs, data, models
 
+START = 0.1  # seconds that even the smallest training takes: images, network, evaluations, record
+
 
 def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) -> float | None:
     """Seconds of one worker that `missing` will take, or None when nothing has been measured.
 
-    A training of a kind that has been measured takes the median of its kind; any other one is scaled from all
-    `records` by its multiplications, which ignores that larger networks use a processor better. A search counts all
+    A training of a kind that has been measured takes the median of its kind; any other one takes `START` and what all
+    `records` took per multiplication, which ignores that larger networks use a processor better. A search counts all
     its trials in full, though a pruner may stop some; what trains nothing takes no time.
     """
     records = tuple(records)
@@ -29,7 +31,7 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
             times.setdefault(kind(run), []).append(measured[spec.id]["seconds"] / count)
     typical = {name: statistics.median(values) for name, values in times.items()}
     return sum(
-        count * (typical.get(kind(run)) or pace * training_multiplications(run))
+        count * (typical.get(kind(run)) or START + pace * training_multiplications(run))
         for spec in missing
         for run, count in trainings(spec)
     )

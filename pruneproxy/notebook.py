@@ -94,12 +94,11 @@ class Study:
         if not self.found:
             return [f"scale {self.scale}: none of {self.asked} runs has been made"]
         days = sorted({record["finished"][:10] for record in self.found})
-        seeds = len({trained(record)["seed"] for record in self.found})
         return [
             f"scale {self.scale}: {self.done} of {self.asked} runs",
             f"data {_listed(_data(record) for record in self.found if record.get('data'))}",
             f"on {_listed(record['environment']['device'] for record in self.found)}",
-            f"{seeds} seed{'s' * (seeds > 1)}",
+            _seeds(self.found),
             " to ".join(dict.fromkeys((days[0], days[-1]))),
         ]
 
@@ -197,6 +196,14 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
 
 def _listed(texts) -> str:
     return ", ".join(sorted(set(texts)))
+
+
+def _seeds(records: list[dict]) -> str:
+    """How many seeds there are of searches, of which the trainings that they lead to are no more, or else of runs."""
+    specs = [record["spec"] for record in records]
+    searches = {spec.get("search", spec)["seed"] for spec in specs if "search" in spec or "base" in spec}
+    seeds = searches or {trained(record)["seed"] for record in records}
+    return f"{len(seeds)} {'search ' * bool(searches)}seed{'s' * (len(seeds) > 1)}"
 
 
 def _data(record: dict) -> str:

@@ -80,15 +80,19 @@ def _revive(hint, value):
     return value
 
 
-def parse(hint, text: str):
-    """`text` from a command line as a value of type `hint`: numbers, words, `none`, comma-separated tuples."""
+def parse(hint, text: str, *, name: str = ""):
+    """`text` from a command line as a value of type `hint`: numbers, words, `none`, comma-separated tuples.
+
+    `name` says in an error what the value is for.
+    """
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for option in options:
         try:
             return _parse_as(option, text)
         except ValueError:
             continue
-    raise UserError(f"expected a value of type {getattr(hint, '__name__', hint)}, got {text!r}")
+    where = f"{name}: " if name else ""
+    raise UserError(f"{where}expected a value of type {getattr(hint, '__name__', hint)}, got {text!r}")
 
 
 def _parse_as(kind, text: str):

@@ -53,7 +53,7 @@ class Protocol(Generic[Case]):
 
     def _value(self, name: str, value):
         if isinstance(value, str):
-            return parse(self._hints[name], value)
+            return parse(self._hints[name], value, name=name)
         return tuple(value) if isinstance(value, list) else value
 
     def cut(self, case: Case, key: str) -> dict[str, tuple]:

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from pruneproxy.errors import UserError
 from pruneproxy.figures import COLOURS
 from pruneproxy.recipes.proxy_hpo import proxies
-from pruneproxy.recipes.proxy_hpo.tables import MARGINS, SELECTED
+from pruneproxy.recipes.proxy_hpo.tables import MARGINS, NAMES, SELECTED, stands_for
 
 ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
-NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
+KINDS = {"stem": "other 2", "inner": "proxy", "plain": "proxy", "residual": "other 1", "head": "other 3"}
 BREAK = "\nx "  # of a long name under a bar
 OPTIMIZERS = {"tpe": "TPE", "gp": "BO", "cma-es": "CMA-ES"}
 
@@ -38,7 +38,8 @@ def differences(
 ) -> Axes:
     """Differences in points with their intervals, one line per row of `table` (`difference`, `low`, `high`).
 
-    The shaded bands are the margins of equivalence: an interval inside a band is equivalent at that margin.
+    The shaded bands are the margins of equivalence. An interval of 95 % inside a band is more than the test at 5 % asks
+    for, which takes that of 90 %: a bar that sticks out a little may still be equivalent.
     """
     rows = _some(table, "differences to draw")
     ax = _axes(ax, height=1.1 + 0.24 * len(rows))
@@ -55,7 +56,7 @@ def differences(
 
 
 def cell_labels(table: pd.DataFrame) -> list[str]:
-    """`CIFAR10, TPE, ResNet-56` for every row."""
+    """`CIFAR10, TPE, ResNet-56` for every row; of our records, `tables.named` first puts what was trained."""
     return [
         f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {NAMES.get(row.network, row.network)}"
         for row in table.itertuples()
@@ -63,7 +64,7 @@ def cell_labels(table: pd.DataFrame) -> list[str]:
 
 
 def source_labels(table: pd.DataFrame) -> list[str]:
-    """`ResNet-56 from VGG16-BN` for every row: a network, and where its settings were found."""
+    """`ResNet-56 from VGG16-BN` for every row: a network, and where its settings were found; named likewise."""
     own = {"synflow": "its pruned copy"}
     return [
         f"{NAMES.get(row.network, row.network)} from {(own | NAMES).get(row.source, row.source)}"
@@ -72,16 +73,15 @@ def source_labels(table: pd.DataFrame) -> list[str]:
 
 
 def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
-    """The share of channels that every group keeps, in the order of the network, the floor as a line of its least."""
+    """The share of channels that every group keeps, in the order of the network, each kind of group in its colour."""
     rows = _some(widths[widths["network"] == network], f"the pruned {network}")
     ax = _axes(ax, width=7.5, height=3.0)
-    looks = dict(zip(rows["kind"].unique(), ("proxy", "other 1", "other 2", "other 3"), strict=False))
     for kind, group in rows.groupby("kind", sort=False):
-        ax.bar(group["place"], group["share"], color=COLOURS[looks[kind]], width=0.85, label=kind)
+        ax.bar(group["place"], group["share"], color=COLOURS[KINDS[kind]], width=0.85, label=kind)
     step = max(1, len(rows) // 20)
     ticks = rows.iloc[::step]
     ax.set_xticks(ticks["place"], ticks["group"], rotation=60, ha="right", fontsize="x-small")
-    ax.set(ylabel="share of channels kept", ylim=(0, 1), title=f"{rows['title'].iloc[0]} (for {NAMES[network]})")
+    ax.set(ylabel="share of channels kept", ylim=(0, 1), title=stands_for(rows["title"].iloc[0], network))
     ax.legend(fontsize="x-small", title="kind of group", title_fontsize="x-small")
     return ax
 
@@ -112,7 +112,7 @@ def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axe
         ax.plot(found.index, found["mean"], color=COLOURS[arm], label=ARMS[arm].removeprefix("on the "))
         low, high = found["mean"] - found["std"], found["mean"] + found["std"]
         ax.fill_between(found.index, low, high, color=COLOURS[arm], alpha=0.2, linewidth=0)
-    ax.set(xlabel="epoch", ylabel="training loss", title=f"{rows['title'].iloc[0]} (for {NAMES[network]})")
+    ax.set(xlabel="epoch", ylabel="training loss", title=stands_for(rows["title"].iloc[0], network))
     ax.legend(fontsize="small")
     return ax
 
@@ -161,7 +161,10 @@ def progress(trials: pd.DataFrame, *, against: str = "seconds", ax: Axes | None 
 
 
 def at_cost(table: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarray:
-    """Every proxy as a line, the cheapest on top: its cost, its rank correlation and its regret, with intervals."""
+    """Every proxy as a line, the cheapest on top: its cost, its rank correlation and its regret, with intervals.
+
+    What chance gives stands below each axis, and is drawn as a dotted line where the axis of the proxies reaches it.
+    """
     rows = _some(table, "proxies").sort_values("seconds", ascending=False)
     if axes is None:
         height = 1.2 + 0.3 * len(rows)
@@ -175,16 +178,20 @@ def at_cost(table: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarra
     for ax, measure in zip(axes[1:], MEASURES, strict=True):
         ax.hlines(place, rows[f"{measure} low"], rows[f"{measure} high"], color=colours, alpha=0.5)
         ax.scatter(rows[measure], place, c=colours, zorder=3)
-        ax.set_xlabel(MEASURES[measure])
-    axes[1].axvline(rows["null high"].mean(), color="0.4", linestyle=":", label="97.5 % of shuffled proxies")
-    axes[2].axvline(rows["chance regret"].mean(), color="0.4", linestyle=":", label="a setting drawn blindly")
+        name, chance, words = MEASURES[measure]
+        level, (low, high) = rows[chance].mean(), ax.get_xlim()
+        if low <= level <= high:
+            ax.axvline(level, color="0.4", linestyle=":")
+        ax.set(xlabel=f"{name}\n{words}: {level:.2g}", xlim=(low, high))
     axes[0].set_yticks(place, rows["proxy"], fontsize="small")
-    for ax in axes:
-        ax.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, 1.12), frameon=False, ncols=2)
+    axes[0].legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, 1.12), frameon=False, ncols=2)
     return axes
 
 
-MEASURES = {"correlation": "rank correlation", "regret": "regret (points of accuracy)"}
+MEASURES = {  # name, the column of what chance gives, and what that is
+    "correlation": ("rank correlation", "null high", "97.5 % of shuffled proxies below"),
+    "regret": ("regret (points of accuracy)", "chance regret", "a setting drawn blindly"),
+}
 
 
 def _look(proxy: str) -> str:

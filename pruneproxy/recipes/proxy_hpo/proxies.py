@@ -27,7 +27,8 @@ def at_cost(configs: pd.DataFrame, *, k: int = 3, replicates: int = 2000, seed: 
 
     `multiplications` and `seconds` are medians over settings of the ratio to the full network's. Each proxy is judged
     by one seed at a time, as a search would see it, and the numbers are means over its seeds; the full network by the
-    mean over its own. `regret` is in points of accuracy, `top-k hit` the share of resampled sets of settings in which
+    mean over its other seeds, since equal seeds share the data's order and what initial weights a copy keeps (one seed
+    alone stays). `regret` is in points of accuracy, `top-k hit` the share of resampled sets of settings in which
     the full network's best is among the proxy's `k` best. The row of the network itself takes one of its seeds as
     proxy and the other seeds as target: no proxy can be expected to do better.
     """
@@ -52,15 +53,16 @@ def _sides(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFram
     """Name, the proxy's values by seed, and the target's values that each of them is compared with."""
     target = table[TARGET]
     if target.shape[1] > 1:
-        yield ANOTHER_SEED, *_complete(target, target, leave_out=True)
+        yield ANOTHER_SEED, *_complete(target, target)
     for name in dict.fromkeys(table.columns.get_level_values("proxy")):
         if name != TARGET:
             yield name, *_complete(table[name], target)
 
 
-def _complete(proxy: pd.DataFrame, target: pd.DataFrame, *, leave_out: bool = False):
-    """Settings that both sides have; the target's mean for every seed of the proxy, without that seed if asked."""
-    means = {number: target.drop(columns=number).mean(axis=1) if leave_out else target.mean(axis=1) for number in proxy}
+def _complete(proxy: pd.DataFrame, target: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Settings that both sides have; the target's mean for every seed of the proxy, over the other seeds if any."""
+    others = {number: [seed for seed in target if seed != number] or list(target) for number in proxy}
+    means = {number: target[seeds].mean(axis=1) for number, seeds in others.items()}
     both = proxy.notna().all(axis=1) & target.notna().all(axis=1)
     return proxy[both], pd.DataFrame(means)[both]
 
@@ -107,7 +109,9 @@ def compared(
     """Every proxy minus the one that is named `against`: rank correlation and regret, with paired intervals.
 
     Both are computed on the settings that all proxies have, and the intervals on the same resampled sets of settings,
-    so that what makes a set easy or hard cancels; they are narrower than two intervals side by side suggest.
+    so that what makes a set easy or hard cancels; they are narrower than two intervals side by side suggest. A regret
+    is the difference of two of a few values, and a third of the resampled sets lack the best setting: its replicates
+    take few values and lie on one side, so that an estimate can be the end of its interval.
     """
     sides = {name: (proxy, target) for name, proxy, target in _sides(_of_one_network(configs))}
     choose(against, sides, "proxy")

@@ -7,9 +7,9 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from pruneproxy import pareto, stats
-from pruneproxy.data import CATALOGUE
 from pruneproxy.errors import choose
 from pruneproxy.pareto import Objective
+from pruneproxy.published import read
 from pruneproxy.recipes.sparse_tradeoff.frames import CASE, HYPER, Frames
 
 OBJECTIVES = (
@@ -50,9 +50,13 @@ def cutoff(reproduction: pd.DataFrame, dataset: str) -> float:
     fixed = reproduction[reproduction["dataset"] == dataset]
     if fixed.empty:
         return np.nan
-    guessing = 100 - 100 / fixed["data"].map(lambda name: CATALOGUE[name].classes)
-    learned = fixed.loc[fixed["error"] < NEAR_RANDOM * guessing, "top1"]
+    learned = fixed.loc[fixed["error"] < NEAR_RANDOM * (100 - guessing(dataset)), "top1"]
     return float(learned.min() if len(learned) else fixed["top1"].max())
+
+
+def guessing(dataset: str) -> float:
+    """The accuracy of guessing one of the classes, in percent."""
+    return 100 / read("sparse_tradeoff", "table-4.3").set_index("dataset")["classes"][dataset]
 
 
 def points(frames: Frames, dataset: str, experiment: str) -> pd.DataFrame:
@@ -75,7 +79,7 @@ def filtered(frames: Frames) -> pd.DataFrame:
     rows = []
     for dataset, runs in frames.runs.groupby("dataset", sort=False):
         fixed, anew = (averaged(runs[runs["experiment"] == name]) for name in EXPERIMENTS[:2])
-        guessed = 100 / CATALOGUE[runs["data"].iloc[0]].classes
+        guessed = guessing(dataset)
         row = {"dataset": dataset, "cut-off (%)": cutoff(fixed, dataset), "guessing (%)": guessed}
         passing = len(optimised(frames, dataset))
         rows.append(

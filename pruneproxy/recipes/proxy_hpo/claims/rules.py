@@ -1,10 +1,11 @@
 """What confirms and what refutes each claim. A rule takes a study, measured or printed, and weighs its effects."""
 
 import math
+from dataclasses import replace
 from itertools import combinations, permutations
 
 from pruneproxy.claims import Effect, above, at_least, below, every, most, outside, some, within
-from pruneproxy.judging import Weighed, either, farthest, highest, lowest, weigh
+from pruneproxy.judging import either, farthest, highest, lowest, weigh
 from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, combined, difference, grouped, mean
 from pruneproxy.recipes.proxy_hpo.claims.study import IMPORTANT, ITSELF, OWN, UNIMPORTANT
 
@@ -58,11 +59,12 @@ def _means(study, key) -> list[Effect]:
 
 
 def faster(study):
-    """PH-04, by the smallest reduction."""
+    """PH-04, by the smallest reduction; the largest is named beside it."""
     effects = _effects(study.time_reductions())
-    return weigh(
-        "smallest time reduction, percent", effects, lowest, every(within(5, 50), effects), some(below(0), effects)
-    )
+    confirm, refute = every(within(5, 50), effects), some(below(0), effects)
+    found = weigh("smallest time reduction, percent", effects, lowest, confirm, refute)
+    most_saved = highest(effects) if found else None
+    return found and replace(found, text=f"{found.text}; largest {most_saved.value:.3g} ({most_saved.label})")
 
 
 def early_channels_stay(study):
@@ -218,9 +220,7 @@ def selected_values(study):
     ]
     others = ", ".join(f"{effect.label} {effect.value:.2g}" for effect in unlike)
     result = weigh("largest distance in deviations", alike, highest, confirm, some(above(0), contrasts))
-    return result and Weighed(
-        confirm=result.confirm, refute=result.refute, decisive=result.decisive, text=f"{result.text}; {others}"
-    )
+    return result and replace(result, text=f"{result.text}; {others}")
 
 
 def spread_follows_importance(study):

@@ -33,7 +33,7 @@ CLAIMS = {
         Claim(
             id="PH-04",
             where="Abstract; Table 3",
-            text="A training step of the pruned copy takes 12 to 37 percent less time.",
+            text="A training step of the pruned copy takes 5 to 50 percent less time (12 to 37 in the paper).",
             quantity="reduction of the forward and backward time at equal batch size, percent",
             confirm="between 5 and 50 percent for every network",
             refute="0 or less for some network",

@@ -1,6 +1,7 @@
 """Every table of the paper's results from records, beside the published one, and the statistics that it lacks."""
 
 from pruneproxy.recipes.proxy_hpo.tables.costs import PERCENT, savings, time_reduction
+from pruneproxy.recipes.proxy_hpo.tables.names import NAMES, data_label, label, named, stands_for
 from pruneproxy.recipes.proxy_hpo.tables.pairs import (
     CELL,
     MARGINS,
@@ -43,6 +44,7 @@ __all__ = [
     "CELL",
     "FEWEST_TRIALS",
     "MARGINS",
+    "NAMES",
     "PERCENT",
     "PRINTED_METHODS",
     "PRINTED_NETWORKS",
@@ -50,6 +52,7 @@ __all__ = [
     "SELECTED",
     "by_search",
     "copies",
+    "data_label",
     "decided",
     "decisions",
     "differences",
@@ -59,12 +62,15 @@ __all__ = [
     "hyperparameters",
     "importances",
     "kept_channels",
+    "label",
+    "named",
     "optimism",
     "paired",
     "published",
     "readings",
     "savings",
     "space_table",
+    "stands_for",
     "table_1",
     "table_3",
     "table_3_time",

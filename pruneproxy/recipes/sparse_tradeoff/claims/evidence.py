@@ -49,7 +49,7 @@ BASES = {
     "ST-10": _of(SEARCHED, f"{SHARES}; for the hypervolume {SEEDS}"),
     "ST-11": _of(SEARCHED, CONFIGURATIONS, " on a ResNet and an MLP data set"),
     "ST-12": _of(SWEPT, SEEDS),
-    "ST-13": _of(SEARCHED, SEEDS),
+    "ST-13": _of(SEARCHED, SEEDS, " with twenty configurations"),
     "ST-14": _of(SWEPT, SHARES),
     "ST-15": _of(DRAWN, REFITTED),
     "ST-16": _of(DRAWN, REFITTED),

@@ -24,7 +24,7 @@ OBJECTIVES = tuple(one.name for one in fronts.OBJECTIVES)
 COSTS = fronts.COST
 METHODS = ("set", "rigl")
 SPACE = "text"  # the thesis's own
-TOP = 20  # Sec. 5.3
+TOP = 20  # most accurate configurations, Sec. 5.3
 LEAST_POINTS = 10  # of a front for a fit
 FRONT_REPLICATES = 1000  # of what needs a hypervolume or a front each time
 MILD = 0.7  # below this sparsity little accuracy is lost, Sec. 5.1.1
@@ -209,13 +209,14 @@ class Study:
         }
 
     def sparse_top_shares(self) -> dict[str, Effect]:
-        """Share of sparse ones among the most accurate configurations of the search."""
+        """Share of sparse ones among the twenty most accurate configurations of the search, where there are as many."""
         found = {}
         for name, (one,) in self._tradeoffs("optimization"):
-            top = len(fronts.selected(self.frames, name)) or TOP
-            order = np.argsort(one.errors, axis=1, kind="stable")[:, :top]
-            sparse = (one.rows["algorithm"] != "dense").to_numpy(dtype=float)
-            found[name] = _effect(name, np.where(np.isnan(one.errors).any(axis=1), np.nan, sparse[order].mean(axis=1)))
+            if len(one.rows) >= TOP:
+                order = np.argsort(one.errors, axis=1, kind="stable")[:, :TOP]
+                sparse = (one.rows["algorithm"] != "dense").to_numpy(dtype=float)
+                shares = np.where(np.isnan(one.errors).any(axis=1), np.nan, sparse[order].mean(axis=1))
+                found[name] = _effect(name, shares)
         return found
 
     def mild_best_shares(self) -> dict[str, Effect]:

@@ -1,0 +1,43 @@
+"""What was really trained, and what it stands for."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from pruneproxy import data
+
+NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
+DATA = {"digits": "digits"}  # where the title of the catalogue is long
+
+
+def stands_for(title: str, network: str) -> str:
+    """`ResNet-14 (for ResNet-56)`; the title alone where it names the paper's network itself."""
+    name = NAMES.get(network, network)
+    return title if title.startswith(name) else f"{title} (for {name})"
+
+
+def label(case) -> str:
+    """The network of a case as it was trained, and the paper's network that it stands for."""
+    return stands_for(case.title, case.network)
+
+
+def data_label(case) -> str:
+    """The same for its data set: `Fashion-MNIST (for CIFAR10)`."""
+    if case.data.replace("_", "") == case.dataset.lower():
+        return case.dataset
+    return f"{DATA.get(case.data) or data.CATALOGUE[case.data].title.split(' (')[0]} (for {case.dataset})"
+
+
+def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
+    """The rows of a table with what was trained in the columns `network`, `dataset` and `source`.
+
+    A table beside the paper is keyed by the paper's networks and data sets; a row that belongs to no case keeps them.
+    """
+    known = {(case.network, case.dataset): case for case in cases}
+    rows = table.copy()
+    for column in [name for name in ("network", "source") if name in table]:
+        pairs = zip(table[column], table["dataset"], strict=True)
+        rows[column] = [label(known[pair]) if pair in known else pair[0] for pair in pairs]
+    by_dataset = {case.dataset: data_label(case) for case in known.values()}
+    rows["dataset"] = [by_dataset.get(name, name) for name in table["dataset"]]
+    return rows
