@@ -62,11 +62,22 @@ class Study:
     found: list[dict]  # the records that were asked for, and those of runs that these name
     asked: int
     done: int
+    store: Store
+    overrides: dict
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """The records as the recipe's table."""
         return self.recipe.frame(self.found, self.cases)
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """The same of all experiments that have been run: the correction of a verdict must not depend on the page."""
+        others = {name: value for name, value in self.overrides.items() if name != "experiments"}
+        if len(others) == len(self.overrides):
+            return self.frame
+        cases = self.recipe.cases(self.scale, **others)
+        return self.recipe.frame(select(self.store, [spec for case in cases for spec in self.recipe.grid(case)]), cases)
 
     @property
     def complete(self) -> bool:
@@ -108,7 +119,7 @@ class Study:
         figure.supxlabel(textwrap.fill(self.provenance(), 110), fontsize="xx-small", color="0.35")
 
     def claims(self, *ids: str) -> pd.DataFrame:
-        """The verdicts on some claims at this scale: status, effect, 95 % interval and corrected p."""
+        """The verdicts on some claims at this scale: status, effect, 95 % interval, p corrected over all claims."""
         found = {verdict.claim: verdict for verdict in self._verdicts}
         rows = [
             {
@@ -126,11 +137,11 @@ class Study:
 
     @cached_property
     def _by_network(self) -> dict[str, dict[str, str]]:
-        return self.recipe.by_network(self.frame, scale=self.scale)
+        return self.recipe.by_network(self.judged, scale=self.scale)
 
     @cached_property
     def _verdicts(self) -> list:
-        return self.recipe.evaluate(self.frame, scale=self.scale)
+        return self.recipe.evaluate(self.judged, scale=self.scale)
 
 
 def display(width: int = 160):
@@ -173,6 +184,8 @@ def open_study(stem: str, names: dict) -> Study:
         asked=len(specs),
         done=sum(spec.id in store for spec in specs),
         found=select(store, specs),
+        store=store,
+        overrides=overrides,
     )
 
 
@@ -199,11 +212,14 @@ def _listed(texts) -> str:
 
 
 def _seeds(records: list[dict]) -> str:
-    """How many seeds there are of searches, of which the trainings that they lead to are no more, or else of runs."""
+    """How many seeds there are: of searches, whose settings are trained for each of them, and of single trainings."""
     specs = [record["spec"] for record in records]
     searches = {spec.get("search", spec)["seed"] for spec in specs if "search" in spec or "base" in spec}
-    seeds = searches or {trained(record)["seed"] for record in records}
-    return f"{len(seeds)} {'search ' * bool(searches)}seed{'s' * (len(seeds) > 1)}"
+    single = {spec["seed"] for spec in specs if "train" in spec}
+    kinds = {"search ": searches, "training " if searches else "": single}
+    if not any(kinds.values()):
+        kinds = {"": {trained(record)["seed"] for record in records}}
+    return " and ".join(f"{len(seeds)} {kind}seed{'s' * (len(seeds) > 1)}" for kind, seeds in kinds.items() if seeds)
 
 
 def _data(record: dict) -> str:

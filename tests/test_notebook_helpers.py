@@ -62,3 +62,19 @@ def test_a_figure_is_signed_with_its_provenance(tmp_path):
     study.sign(axes)
     assert axes[0].figure.get_supxlabel() == study.provenance()
     plt.close("all")
+
+
+def test_verdicts_do_not_depend_on_the_experiments_that_a_page_shows(tmp_path):
+    names = {"scale": "smoke", "records": str(tmp_path), "missing": "run"} | {
+        "datasets": "mnist",
+        "seeds": 2,
+        "epochs": 1,
+        "random_trials": 6,
+        "experiments": "importance",
+    }
+    alone = notebook.open_study("sparse_tradeoff", names)
+    assert set(alone.claims("ST-01", "ST-16")["verdict"]) >= {"not run"} and alone.judged.runs.empty
+    both = [notebook.open_study("sparse_tradeoff", names | {"experiments": e}) for e in ("reproduction", "importance")]
+    ours, theirs = (study.claims("ST-01", "ST-16") for study in both)
+    assert ours.equals(theirs) and "not run" not in set(ours["verdict"])
+    assert both[1].frame.runs.empty and not both[1].judged.runs.empty

@@ -194,6 +194,45 @@ class Repeatable(BaseSampler):
         return sampler.sample_independent(study, trial, param_name, param_distribution)
 
 
+class Own(BaseSampler):
+    """A sampler object of the caller's, copied and reseeded for each draw, so that it repeats as named ones do.
+
+    Its generators start from `seed`, the draw and their own first number: what they were seeded with counts, how often
+    the object was used does not. It keeps nothing from trial to trial but what it stores in the study.
+    """
+
+    def __init__(self, sampler: BaseSampler, *, seed: int):
+        self._sampler, self._seed = copied(sampler, "sampler"), seed
+
+    def _for(self, trial, *names) -> BaseSampler:
+        sampler = copy.deepcopy(self._sampler)
+        for state in _generators(sampler, set()):
+            state.seed(stream_seed(self._seed, "sampler", trial.number, *names, state.first) % 2**32)
+        return sampler
+
+    def before_trial(self, study, trial):
+        """What the sampler does before a trial."""
+        self._for(trial, "before").before_trial(study, trial)
+
+    def infer_relative_search_space(self, study, trial):
+        """The dimensions that are drawn together."""
+        return self._for(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study, trial, search_space):
+        """Settings of these dimensions; none where the trial has them all."""
+        if all(name in trial.params for name in search_space):
+            return {}
+        return self._for(trial).sample_relative(_Seen(study, trial.number, ()), trial, search_space)
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        """The setting of one dimension."""
+        return self._for(trial, param_name).sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(self, study, trial, state, values):
+        """What the sampler does after a trial."""
+        self._for(trial, "after").after_trial(_Unstoppable(study), trial, state, values)
+
+
 class _Seen:
     """A study as a sampler sees it: without the trial that it draws, which may have some of its settings already.
 

@@ -13,33 +13,70 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pruneproxy.errors import UserError
 from pruneproxy.store import Busy, drop_torn_line
 
 Lock = Callable[..., AbstractContextManager]  # lock(name, wait=...): held inside, Busy when another process holds it
 KINDS = "memory, sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE"
+IN_FILES = ("journal:", "sqlite:")
+FAILURES = (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError)  # what a storage that works may raise
+DRIVERS = {"psycopg": "'pruneproxy[postgres]'"}  # what to install where it is not the module of this name
+
+
+def check(storage: str):
+    """Raises where the address alone shows that there is no such storage, without touching it."""
+    if not isinstance(storage, str):
+        raise UserError(f"expected the address of a storage as a word ({KINDS}), got {storage!r}")
+    if storage.startswith(IN_FILES):
+        folder = _path(storage).parent
+        if not folder.is_dir():
+            raise UserError(f"expected the folder of the storage {storage} to exist, got none: make {folder}")
+    elif storage != "memory":
+        _check_driver(storage)
+
+
+def _check_driver(storage: str):
+    try:
+        if not storage.startswith("postgresql"):
+            raise ArgumentError(storage)
+        make_url(_with_driver(storage)).get_dialect().import_dbapi()
+    except ArgumentError as error:
+        raise UserError(f"unknown storage {_shown(storage)!r}: expected {KINDS}") from error
+    except ImportError as error:
+        raise _no_driver(storage, error) from error
+
+
+def _with_driver(storage: str) -> str:
+    """A PostgreSQL address that names its driver: SQLAlchemy's own choice differs between its versions."""
+    return re.sub("^postgresql://", "postgresql+psycopg://", storage)
+
+
+def _no_driver(storage: str, error: ImportError) -> UserError:
+    name = (error.name or "psycopg").split(".")[0]
+    return UserError(
+        f"expected a driver for {_shown(storage)}, got none: pip install {DRIVERS.get(name, name)} (or name another "
+        f"storage: {KINDS})"
+    )
 
 
 def connect(storage: str) -> BaseStorage:
     """The storage with this address; one that cannot be reached is an error."""
-    kind = storage.split(":", 1)[0]
+    check(storage)
     if storage == "memory":
         return InMemoryStorage()
-    with reaching(storage):
-        if kind in ("journal", "sqlite"):
-            return _in_file(storage, kind)
-        if kind.startswith("postgresql"):
-            return RDBStorage(storage, engine_kwargs={"pool_pre_ping": True})
-    raise UserError(f"unknown storage {_shown(storage)!r}: expected {KINDS}")
+    with reaching(storage, Exception):  # here nothing else can fail
+        if storage.startswith(IN_FILES):
+            return _in_file(storage)
+        return RDBStorage(_with_driver(storage), engine_kwargs={"pool_pre_ping": True})
 
 
-def _in_file(storage: str, kind: str) -> BaseStorage:
+def _in_file(storage: str) -> BaseStorage:
     path = _path(storage)
-    if not path.parent.is_dir():
-        raise UserError(f"expected the folder of the storage {storage} to exist, got none: make {path.parent}")
     with locks(storage)("connect"):  # two processes must not both make the tables
-        if kind == "journal":
+        if storage.startswith("journal:"):
             return JournalStorage(JournalFileBackend(str(path), _JournalLock(path)))
         # A writer waits for another instead of giving up after sqlite's five seconds.
         return RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": 60}})
@@ -67,18 +104,17 @@ def _path(storage: str) -> Path:
 
 
 @contextlib.contextmanager
-def reaching(storage: str):
-    """Turns what goes wrong inside with a storage into one sentence, and keeps Optuna quiet."""
+def reaching(storage: str, *failures: type[Exception]):
+    """Turns what goes wrong inside with a storage into one sentence, and keeps Optuna quiet.
+
+    Other exceptions than `failures` (by default `FAILURES`) come from what uses the storage, and pass.
+    """
     try:
         with quiet():
             yield
     except UserError:
         raise
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"expected a driver for {_shown(storage)}, got none: pip install {error.name} (or name another --storage)"
-        ) from error
-    except Exception as error:
+    except failures or FAILURES as error:
         said = _shown(str(error.__cause__ or error).strip().split("\n")[0])
         raise UserError(
             f"expected to reach the storage {_shown(storage)}, got: {said}. Every finished run is kept: make it "
@@ -108,8 +144,9 @@ def locks(storage: str) -> Lock:
     """Locks beside the storage's file. A server has none: its locks bind the processes of one machine only."""
     if storage == "memory":
         return lambda name, *, wait=True: contextlib.nullcontext()
-    in_file = storage.startswith(("journal:", "sqlite"))
-    folder = Path(f"{_path(storage)}.locks" if in_file else tempfile.gettempdir() + "/pruneproxy-locks")
+    folder = Path(
+        f"{_path(storage)}.locks" if storage.startswith(IN_FILES) else tempfile.gettempdir() + "/pruneproxy-locks"
+    )
 
     @contextlib.contextmanager
     def lock(name: str, *, wait: bool = True):

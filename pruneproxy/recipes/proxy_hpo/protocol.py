@@ -95,7 +95,9 @@ class Case:
         for name in ("lr", "batch_size", "weight_decay", "decay_factor", "momentum"):
             ends = getattr(self, name)
             if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
-                raise UserError(f"{name} must be the two ends of a range above 0, low,high with low <= high, got {ends!r}")
+                raise UserError(
+                    f"{name} must be the two ends of a range above 0, low,high with low <= high, got {ends!r}"
+                )
         for name in ("trials", "trials_five", "seeds", "trainings", "configs", "proxy_seeds", "target_seeds"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
