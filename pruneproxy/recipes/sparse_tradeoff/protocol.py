@@ -209,7 +209,7 @@ CUTS = {
         },
     },
     "smoke": {
-        "mnist": _SMOKE,
+        "mnist": _SMOKE | {"batch_size": 16, "epochs": 6, "longest": 8, "lr": 0.05, "trials": 12},
         "cifar-10": _SMOKE
         | {"train_images": 200, "width": 0.25, "blocks": (1, 1, 1), "most_blocks": 2, "trials": 6, "random_trials": 8}
         | {"augment": "none", "interval": 3, "epochs": 2, "longest": 2, "sparsities": (0.5, 0.9)},
