@@ -107,9 +107,10 @@ def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
     if not effect.samples.size:
         return float(against > 0)
     p = (1 + against) / (1 + margins.size)
-    if against or margins.std() == 0:
+    finite = margins[np.isfinite(margins)]  # a ratio to nothing is infinite
+    if against or not finite.size or finite.std() == 0:
         return p
-    return min(p, max(TAIL, float(norm.sf(margins.mean() / margins.std()))))
+    return min(p, max(TAIL, float(norm.sf(finite.mean() / finite.std()))))
 
 
 def above(threshold: float, *, strict: bool = False) -> Statement:

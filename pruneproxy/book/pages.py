@@ -41,7 +41,7 @@ def claims_summary(
         (claim.id, claim.text, verdict.status, _each(verdict, by_network.get(claim.id, {})))
         for claim, verdict in zip(claims, found, strict=True)
     ]
-    head = ("", "Claim", "Verdict", "Each network alone")
+    head = ("", "Claim", "Verdict", "Each network or data set alone")
     return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(head, rows)
 
 
