@@ -24,7 +24,9 @@ def test_runs_of_a_measured_kind_take_the_median_of_their_kind():
 def test_runs_of_another_kind_are_scaled_by_their_multiplications():
     spec = hp_space.specs("smoke")[0]
     longer = replace(spec, train=replace(spec.train, epochs=10 * spec.train.epochs))
-    assert estimates.seconds_left([longer], [spec, longer], [record(spec, 3.0)]) == pytest.approx(30.0)
+    assert estimates.seconds_left([longer], [spec, longer], [record(spec, 3.0)]) == pytest.approx(
+        30.0 + estimates.START
+    )
 
 
 def test_a_search_takes_as_long_as_its_trials_and_a_winner_as_one_of_them():
@@ -34,6 +36,13 @@ def test_a_search_takes_as_long_as_its_trials_and_a_winner_as_one_of_them():
     assert estimates.seconds_left([search, winner], [run, search, winner], [record(run, 3.0)]) == pytest.approx(24.0)
     measured = [record(run, 3.0), {"id": search.id, "status": "ok", "cost": {"seconds": 35.0}}]
     assert estimates.seconds_left([winner], [search, winner], measured) == pytest.approx(5.0)
+
+
+def test_many_small_trainings_take_the_time_that_each_needs_to_start():
+    large, *small = hp_space.specs("smoke")
+    small = [replace(spec, train=replace(spec.train, batch_size=spec.train.batch_size + 1)) for spec in small]
+    slow = record(large, 1e-9)
+    assert estimates.seconds_left(small, small, [slow]) == pytest.approx(estimates.START * len(small), rel=1e-3)
 
 
 def test_nothing_is_estimated_from_nothing():

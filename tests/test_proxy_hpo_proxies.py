@@ -61,6 +61,16 @@ def test_the_comparison_of_two_proxies_is_the_difference_of_their_own_numbers():
         assert shown.loc["narrow", f"{name} low"] <= shown.loc["narrow", f"{name} high"]
 
 
+def test_a_proxy_is_judged_by_the_seeds_of_the_network_that_are_not_its_own():
+    one, two = [60.0, 70.0, 90.0, 80.0], [90.0, 80.0, 60.0, 70.0]
+    shown = proxies.at_cost(configs({0: one, 1: two}, pruned={0: one}, narrow={7: two}), replicates=20)
+    found = shown.set_index("proxy")
+    assert found.loc["pruned", "correlation"] == scipy_stats.spearmanr(one, two).statistic
+    assert found.loc["pruned", "regret"] == 30  # seed 1 alone
+    assert np.isnan(found.loc["narrow", "correlation"])  # a seed of no one: the mean of both, which is constant
+    assert proxies.at_cost(configs({0: one}, pruned={0: one}), replicates=20)["regret"].tolist() == [0]
+
+
 def test_proxies_are_compared_on_the_settings_that_all_of_them_have():
     values = list(range(6))
     frame = configs({0: values}, pruned={0: values}, narrow={0: values[:4]}, broad={0: values})

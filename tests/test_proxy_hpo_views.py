@@ -1,12 +1,13 @@
 """Views of paper 000 that the notebooks show: decisions with correction, costs of copies, losses, resampled times."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
 from pruneproxy.recipes import proxy_hpo
-from pruneproxy.recipes.proxy_hpo import tables
+from pruneproxy.recipes.proxy_hpo import figures, tables
 
 
 def pairs(values: dict[str, list[tuple[float, float]]]) -> pd.DataFrame:
@@ -112,6 +113,64 @@ def test_the_interval_of_a_time_is_that_of_its_median_over_resampled_passes():
 
 def test_one_pass_has_no_interval():
     assert np.isnan(tables.table_3_time(timed([4.0], [3.0]))["low"]).all()
+
+
+def test_rows_are_named_by_what_was_trained_and_by_what_it_stands_for():
+    cases = proxy_hpo.cases("lab")
+    rows = [
+        ("resnet56", "CIFAR10", "synflow"),
+        ("resnet56", "CIFAR10", "vgg16_bn"),
+        ("mobilenet_v2", "CIFAR10", "resnet56"),
+        ("resnet56", "CIFAR10", "resnet8"),
+        ("resnet56", "CIFAR100", "resnet8"),
+    ]
+    shown = tables.named(pd.DataFrame(rows, columns=["network", "dataset", "source"]), cases)
+    narrow, deep, images = "VGG16-BN x 0.125", "ResNet-14 (for ResNet-56)", "Fashion-MNIST (for CIFAR10)"
+    assert shown.to_numpy().tolist() == [
+        [deep, images, "synflow"],
+        [deep, images, narrow],
+        ["MobileNetV2 x 0.25", images, deep],
+        [deep, images, "ResNet-8"],
+        ["resnet56", "CIFAR100", "resnet8"],
+    ]
+    assert figures.source_labels(shown)[:2] == [f"{deep} from its pruned copy", f"{deep} from {narrow}"]
+    assert figures.cell_labels(shown.assign(optimizer="tpe"))[4] == "CIFAR100, TPE, ResNet-56"
+    paper = proxy_hpo.cases("paper", networks="vgg16_bn-cifar100")
+    assert (tables.label(paper[0]), tables.data_label(paper[0])) == ("VGG16-BN", "CIFAR100")
+
+
+def test_an_accuracy_has_no_interval_beyond_all_images():
+    about = {"case": "c", "network": "resnet56", "title": "t", "dataset": "CIFAR10", "experiment": "cross"}
+    about |= {"optimizer": "tpe", "source": "synflow", "arm": "proxy"}
+    columns = {"search_seed": [0, 1], "top1": [92.0, 98.0], "search_seconds": 1.0, "search_multiplications": 1.0}
+    shown = tables.table_5(pd.DataFrame(columns).assign(**about))
+    (row,) = shown[shown["ours"].notna()].to_dict("records")
+    expected = scipy_stats.t.interval(0.95, 1, loc=95, scale=3)
+    assert (row["ours"], row["high"]) == (95, 100) and row["low"] == pytest.approx(expected[0])
+
+
+def test_the_axes_of_proxies_end_where_the_proxies_do_and_chance_stands_below():
+    row = {"proxy": "pruned", "seconds": 0.5, "multiplications": 0.2, "null high": 0.4, "chance regret": 29.0}
+    row |= {"correlation": 0.6, "correlation low": 0.3, "correlation high": 0.8}
+    row |= {"regret": 1.0, "regret low": 0.0, "regret high": 3.0}
+    _, ranks, regrets = figures.at_cost(pd.DataFrame([row]))
+    assert regrets.get_xlim()[1] < 4 and "blindly: 29" in regrets.get_xlabel() and not regrets.lines
+    assert len(ranks.lines) == 1 and "below: 0.4" in ranks.get_xlabel()
+    plt.close("all")
+
+
+def test_a_kind_of_group_has_one_colour_in_every_network():
+    def colours(*kinds):
+        rows = [
+            {"network": "n", "title": "t", "group": str(i), "place": i, "kind": kind, "share": 0.5}
+            for i, kind in enumerate(kinds)
+        ]
+        ax = figures.kept(pd.DataFrame(rows), network="n")
+        return {bar.get_label(): bar.patches[0].get_facecolor() for bar in ax.containers}
+
+    one, two = colours("stem", "inner", "head"), colours("residual", "inner")
+    assert one["inner"] == two["inner"] and len({*one.values(), *two.values()}) == 4
+    plt.close("all")
 
 
 def test_widths_come_with_their_sum():

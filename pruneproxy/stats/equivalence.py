@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from pruneproxy.errors import UserError
+from pruneproxy.stats.comparisons import seed_paired, summary, welch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,8 @@ def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> E
         raise UserError(
             f"expected two samples of two or more values (equally many when paired), got {a.size} and {b.size}"
         )
-    difference, error, freedom = _paired(a - b) if paired else _welch(a, b)
+    found = seed_paired(a, b) if paired else welch(summary(a), summary(b))
+    difference, error, freedom = float(found.difference), found.error, found.freedom
     if error == 0:
         p = float(not abs(difference) < margin)
         return Equivalence(difference=difference, low=difference, high=difference, margin=margin, p=p, alpha=alpha)
@@ -48,16 +50,6 @@ def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> E
     return Equivalence(
         difference=difference, low=difference - reach, high=difference + reach, margin=margin, p=p, alpha=alpha
     )
-
-
-def _paired(differences):
-    return float(differences.mean()), differences.std(ddof=1) / np.sqrt(differences.size), differences.size - 1
-
-
-def _welch(a, b):
-    u, v = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
-    spread = u**2 / (a.size - 1) + v**2 / (b.size - 1)
-    return float(a.mean() - b.mean()), np.sqrt(u + v), (u + v) ** 2 / spread if spread else a.size + b.size - 2
 
 
 def holm(p) -> np.ndarray:

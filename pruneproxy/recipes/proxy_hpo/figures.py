@@ -28,6 +28,13 @@ def _some(table: pd.DataFrame, what: str) -> pd.DataFrame:
     return table
 
 
+def panels(count: int, *, height: float = 3.0, width: float = 7.0) -> np.ndarray:
+    """The axes of `count` panels one below the other in one figure, of which a page needs one per caption."""
+    if not count:
+        raise UserError("expected something to draw, got nothing: run the missing records first")
+    return plt.subplots(count, figsize=(width, count * height), layout="constrained", squeeze=False)[1][:, 0]
+
+
 def differences(
     table: pd.DataFrame,
     labels: Sequence[str],
@@ -42,7 +49,7 @@ def differences(
     for, which takes that of 90 %: a bar that sticks out a little may still be equivalent.
     """
     rows = _some(table, "differences to draw")
-    ax = _axes(ax, height=1.1 + 0.24 * len(rows))
+    ax = _axes(ax, height=1.1 + 0.24 * len(rows), width=7.5)
     for margin in margins:
         ax.axvspan(-margin, margin, color="0.5", alpha=0.12, linewidth=0)
     place = np.arange(len(rows))[::-1]

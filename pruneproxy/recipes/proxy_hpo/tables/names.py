@@ -1,6 +1,7 @@
 """What was really trained, and what it stands for."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -33,11 +34,11 @@ def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
 
     A table beside the paper is keyed by the paper's networks and data sets; a row that belongs to no case keeps them.
     """
-    known = {(case.network, case.dataset): case for case in cases}
+    cases = tuple(cases)
+    labels = {(case.network, case.dataset): label(case) for case in cases}
+    labels |= {(name, case.dataset): replace(case, model=name).title for case in cases for name in case.family}
     rows = table.copy()
     for column in [name for name in ("network", "source") if name in table]:
         pairs = zip(table[column], table["dataset"], strict=True)
-        rows[column] = [label(known[pair]) if pair in known else pair[0] for pair in pairs]
-    by_dataset = {case.dataset: data_label(case) for case in known.values()}
-    rows["dataset"] = [by_dataset.get(name, name) for name in table["dataset"]]
-    return rows
+        rows[column] = [labels.get(pair, pair[0]) for pair in pairs]
+    return rows.assign(dataset=table["dataset"].replace({case.dataset: data_label(case) for case in cases}))

@@ -63,20 +63,23 @@ def table_3(winners: pd.DataFrame) -> pd.DataFrame:
 
 def _two_arms(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The typical and the proxy column of `differences`, each with its own t interval over searches."""
-    rows = []
-    for row in cells.to_dict("records"):
-        for quantity, name in (("typical", "typical"), ("with pruning", "proxy")):
-            reach = np.nan
-            if row["searches"] > 1:
-                freedom = row["searches"] - 1
-                error = row[f"{name} sd"] / np.sqrt(row["searches"])
-                reach = stats.Comparison(difference=0.0, error=error, freedom=freedom).interval()[1]
-            mean = row[name]
-            rows.append(
-                {key: row[key] for key in keys}
-                | {"quantity": quantity, "ours": mean, "low": mean - reach, "high": mean + reach}
-            )
+    rows = [
+        {key: row[key] for key in keys}
+        | {"quantity": quantity}
+        | _with_interval(row[name], row[f"{name} sd"], row["searches"])
+        for row in cells.to_dict("records")
+        for quantity, name in (("typical", "typical"), ("with pruning", "proxy"))
+    ]
     return pd.DataFrame(rows, columns=[*keys, "quantity", "ours", "low", "high"])
+
+
+def _with_interval(mean: float, deviation: float, count: int) -> dict[str, float]:
+    """A mean accuracy in percent with the part of its 95 % t interval between 0 and 100; none of one value."""
+    if count < 2:
+        return {"ours": mean, "low": np.nan, "high": np.nan}
+    compared = stats.Comparison(difference=mean, error=deviation / np.sqrt(count), freedom=count - 1)
+    low, high = compared.interval()
+    return {"ours": mean, "low": max(low, 0.0), "high": min(high, 100.0)}
 
 
 def _difference(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -167,17 +170,13 @@ def gaps(winners: pd.DataFrame) -> pd.DataFrame:
 
 def _means(winners: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Mean accuracy over searches per key, with its t interval."""
-    rows = []
-    if len(winners):
-        for name, group in by_search(winners).groupby(list(keys), sort=False):
-            values = group["top1"].to_numpy()
-            row = dict(zip(keys, name, strict=True)) | {"quantity": "accuracy", "ours": values.mean()}
-            if values.size > 1:
-                found = stats.summary(values)
-                error = found.sd / np.sqrt(found.n)
-                ends = stats.Comparison(difference=found.mean, error=error, freedom=found.n - 1).interval()
-                row |= dict(zip(("low", "high"), ends, strict=True))
-            rows.append(row)
+    groups = by_search(winners).groupby(list(keys), sort=False)["top1"] if len(winners) else ()
+    rows = [
+        dict(zip(keys, name, strict=True))
+        | {"quantity": "accuracy"}
+        | _with_interval(values.mean(), values.std(), len(values))
+        for name, values in groups
+    ]
     return pd.DataFrame(rows, columns=[*keys, "quantity", "ours", "low", "high"])
 
 

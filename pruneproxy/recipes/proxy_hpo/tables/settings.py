@@ -105,12 +105,10 @@ def hyperparameters(winners: pd.DataFrame) -> pd.DataFrame:
     compared as decimal logarithms, on which they were searched.
     """
     once = winners[winners["experiment"] == "five"].drop_duplicates("search_id")
+    values = {arm: scaled(group) for arm, group in once.groupby("arm")}
     rows = []
-    for name, logged in SELECTED.items():
-        values = {arm: _scaled(group[name], logged) for arm, group in once.groupby("arm")}
-        if set(values) != {"target", "proxy"}:
-            continue
-        sides = [values["proxy"], values["target"]]
+    for name, logged in SELECTED.items() if {"target", "proxy"} <= set(values) else ():
+        sides = [values[arm][name] for arm in ("proxy", "target")]
         pooled = np.sqrt(np.mean([side.var(ddof=1) for side in sides])) if min(map(len, sides)) > 1 else np.nan
         rows.append(
             {
@@ -124,11 +122,6 @@ def hyperparameters(winners: pd.DataFrame) -> pd.DataFrame:
 
 
 SELECTED = {"lr": True, "weight_decay": True, "batch_size": True, "decay_factor": True, "momentum": False}
-
-
-def _scaled(values: pd.Series, logged: bool) -> np.ndarray:
-    values = values.to_numpy(dtype=float)
-    return np.log10(values) if logged else values
 
 
 def space_table(case) -> pd.DataFrame:
