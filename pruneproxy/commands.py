@@ -14,6 +14,7 @@ from pruneproxy.locations import records_folder
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES
 from pruneproxy.records import select
+from pruneproxy.search import storages
 from pruneproxy.store import Store
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -56,6 +57,7 @@ def run(options, say) -> int:
     # Dask's workers have devices of their own, and look for them when they run.
     device = options.device if options.dask else _device(options.device)
     budget = seconds(options.budget)
+    storages.check(options.storage)
     if options.workers < 1:
         raise UserError(f"expected --workers of at least 1, got {options.workers}")
     todo = len(workers.plan(specs, store))

@@ -86,7 +86,10 @@ def test_models_and_data_are_listed(tmp_path, capsys):
             ["run", "hp_space", "--scale", "smoke", "--set", "epocs=2"],
             "unknown protocol value 'epocs': expected one of",
         ),
-        (["run", "hp_space", "--scale", "smoke", "--set", "epochs=two"], "expected a value of type int, got 'two'"),
+        (
+            ["run", "hp_space", "--scale", "smoke", "--set", "epochs=two"],
+            "epochs: expected a value of type int, got 'two'",
+        ),
         (["run", "hp_space", "--scale", "smoke", "--set", "epochs"], "expected --set name=value, got 'epochs'"),
         (["run", "hp_space", "--scale", "smoke", "--set", "model=resnet9"], "unknown model 'resnet9'"),
         (["run", "hp_space", "--scale", "smoke", "--set", "dataset=cifar11"], "unknown data set 'cifar11'"),
@@ -144,10 +147,12 @@ def test_times_are_read(text, value):
 
 
 def test_times_are_written_for_people():
-    assert [duration(value) for value in (5, 90, 7200, None)] == [
+    assert [duration(value) for value in (5, 90, 7200, 1e5, 1e10, None)] == [
         "5 s",
         "1.5 min",
         "2.0 h",
+        "1.2 days",
+        "316.9 years",
         "an unknown time (no record to go by)",
     ]
     with pytest.raises(UserError):
@@ -238,7 +243,23 @@ def searched(folder):
 
 
 def test_a_storage_that_cannot_be_reached_ends_in_one_sentence_and_loses_nothing(tmp_path, capsys):
-    words = [*SEARCH, "--records", str(tmp_path), "--storage", "postgresql://nobody@127.0.0.1:1/none"]
-    assert main(words) == 2
+    assert main([*SEARCH, "--records", str(tmp_path), "--storage", f"journal:{tmp_path}"]) == 2  # a folder
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith("pruneproxy: expected to reach the storage postgresql:") and "kept" in error
+    assert error.startswith("pruneproxy: expected to reach the storage journal:") and "kept" in error
+
+
+@pytest.mark.parametrize(
+    "storage, sentence",
+    [
+        ("redis://host", "unknown storage 'redis://host'"),
+        ("postgresql://me@host/none", "expected a driver for postgresql://me@host/none"),
+        ("journal:/nonexistent/s.log", "expected the folder of the storage"),
+    ],
+)
+def test_a_storage_that_cannot_be_is_refused_before_anything_is_planned(
+    tmp_path, capsys, monkeypatch, storage, sentence
+):
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as if it were not installed
+    assert main([*SEARCH, "--records", str(tmp_path), "--storage", storage]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"pruneproxy: {sentence}") and "to do" not in shown.out + shown.err

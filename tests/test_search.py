@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 
@@ -24,9 +25,11 @@ from pruneproxy.search import (
     WinnerSpec,
     apply,
     best,
+    loop,
     optimise,
     pruners,
     samplers,
+    storages,
 )
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
@@ -110,6 +113,122 @@ def test_a_search_goes_on_as_if_it_had_not_stopped(tmp_path, sampler, storage):
         with pytest.raises(KeyboardInterrupt):
             optimise(dies, FREE, name="s", sampler=sampler, trials=9, storage=storage)
     assert told(optimise(bowl, FREE, name="s", sampler=sampler, trials=9, storage=storage)) == told(whole)
+
+
+OWN = {
+    "tpe": lambda: optuna.samplers.TPESampler(n_startup_trials=2, multivariate=True, group=True),
+    "gp": lambda: optuna.samplers.GPSampler(seed=1, n_startup_trials=2, deterministic_objective=True),
+    "cma-es": lambda: optuna.samplers.CmaEsSampler(n_startup_trials=1, warn_independent_sampling=False),
+    "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=1, population_size=4),
+    "nsga3": lambda: optuna.samplers.NSGAIIISampler(population_size=4),
+    "qmc": lambda: optuna.samplers.QMCSampler(seed=1, scramble=True, warn_independent_sampling=False),
+    "random": lambda: optuna.samplers.RandomSampler(seed=1),
+    "brute force": lambda: optuna.samplers.BruteForceSampler(),
+    "grid": lambda: optuna.samplers.GridSampler({"n": [2, 3, 4, 5], "word": ["a", "b"]}),
+    "fixed": lambda: optuna.samplers.PartialFixedSampler({"n": 4}, optuna.samplers.TPESampler(n_startup_trials=2)),
+    "numpy's and python's": lambda: Generated(),
+}
+
+
+SMALL = (Dimension(field="n", low=1, high=8, integer=True), Dimension(field="word", choices=("a", "b")))
+
+
+def number(settings, report=None):
+    return Outcome(value=float(settings["n"]))
+
+
+def interrupted(settings, report):
+    raise KeyboardInterrupt
+
+
+class Generated(optuna.samplers.RandomSampler):
+    """A sampler of a user, with generators that are not Optuna's."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = {"both": [np.random.default_rng(0), random.Random(0)]}
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        one, other = self.inside["both"]
+        return "ab"[one.integers(2)] if param_name == "word" else other.randint(1, 8)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("name", OWN)
+def test_a_sampler_object_goes_on_as_if_it_had_not_stopped(tmp_path, name):
+    def run(evaluate, **choices):
+        return told(optimise(evaluate, SMALL, name="s", sampler=OWN[name](), trials=10, **choices))
+
+    left, storage = iter(range(20)), f"journal:{tmp_path}/s.log"
+
+    def dies(settings, report):
+        if next(left) % 4 == 3:
+            raise KeyboardInterrupt
+        return number(settings)
+
+    whole = run(number)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(dies, storage=storage)
+    assert run(number, storage=storage) == whole
+    assert len({tuple(trial["settings"].values()) for trial in whole}) >= (2 if name == "fixed" else 4)
+
+
+def test_a_sampler_object_without_a_seed_draws_as_the_one_of_that_name():
+    mine = optuna.samplers.TPESampler(n_startup_trials=3, multivariate=True, constant_liar=True)
+    words = {"name": "s", "trials": 12, "seed": 4}
+    assert told(optimise(bowl, FREE, sampler=mine, **words)) == told(optimise(bowl, FREE, sampler="tpe", **words))
+    first, second, other = (
+        told(optimise(bowl, FREE, sampler=optuna.samplers.RandomSampler(seed=seed), **words)) for seed in (1, 1, 2)
+    )
+    assert first == second != other
+
+
+def test_a_sampler_object_is_not_changed_by_a_search():
+    for part in (optuna.samplers.RandomSampler(seed=1), optuna.samplers.TPESampler(n_startup_trials=2, seed=1)):
+        searches = [told(optimise(bowl, FREE, name="s", sampler=part, trials=5)) for _ in range(2)]
+        assert searches[0] == searches[1] and part.__class__(seed=1)._rng.rng.rand() == part._rng.rng.rand()
+
+
+@pytest.mark.parametrize("part", ["sampler", "pruner"])
+@pytest.mark.parametrize("wrong", [5, None, optuna.samplers.TPESampler, optuna.pruners.MedianPruner])
+def test_what_is_neither_a_name_nor_an_object_of_optuna_is_refused(part, wrong):
+    with pytest.raises(UserError, match=f"expected the name of a {part} .*got"):
+        optimise(bowl, FREE, name="s", trials=2, **{part: wrong})
+
+
+def test_what_a_sampler_gets_wrong_is_not_blamed_on_the_storage():
+    class Broken(optuna.samplers.RandomSampler):
+        def sample_independent(self, *words):
+            raise KeyError("my mistake")
+
+    with pytest.raises(KeyError, match="my mistake"):
+        optimise(bowl, FREE, name="s", sampler=Broken(), trials=2)
+
+    class Locked(optuna.samplers.RandomSampler):
+        def __deepcopy__(self, known):
+            raise TypeError("a lock")
+
+    with pytest.raises(UserError, match="expected a sampler that can be copied, got a Locked"):
+        optimise(bowl, FREE, name="s", sampler=Locked(), trials=2)
+
+
+def test_a_trial_that_ends_before_its_lock_is_taken_is_not_evaluated_again(tmp_path, monkeypatch):
+    words = {"name": "race", "sampler": "random", "trials": 2, "storage": f"journal:{tmp_path}/s.log"}
+    with pytest.raises(KeyboardInterrupt):
+        optimise(interrupted, FREE, **words)  # a trial that runs
+    claimed, evaluated = loop._Study._claimed, []
+
+    def late(study, trial, held):
+        monkeypatch.undo()  # the other process tells its trial before this one has the lock
+        told_late = study._all()[trial]
+        study.tell(told_late, bowl(told_late.params))
+        return claimed(study, trial, held)
+
+    monkeypatch.setattr(loop._Study, "_claimed", late)
+    trials = optimise(lambda settings, report: evaluated.append(settings) or bowl(settings), FREE, **words)
+    assert evaluated == [trials[1].settings] and [trial.number for trial in trials] == [0, 1]
+    assert told(trials) == told(optimise(bowl, FREE, **words | {"storage": "memory"}))
 
 
 def test_a_trial_that_died_between_two_draws_is_completed_to_the_same_settings(tmp_path, monkeypatch):
@@ -274,7 +393,10 @@ def test_a_search_that_makes_no_sense_is_refused_before_it_begins(changes, expec
         ("journal:/nonexistent/s.log", "the folder of the storage .* to exist"),
         ("journal:{tmp}", "expected to reach the storage"),
         ("sqlite:///{tmp}/text.db", "expected to reach the storage .*Every finished run is kept"),
-        ("postgresql://me:secret@127.0.0.1:1/none", r"me:\*\*\*@|pip install"),
+        ("postgresql://me:secret@127.0.0.1:1/none", r"me:\*\*\*@"),
+        ("postgresql+nodriver://me:secret@host/none", "unknown storage 'postgresql.nodriver"),
+        ("postgresql", "unknown storage 'postgresql'"),
+        ("sqlite", "unknown storage 'sqlite'"),
     ],
 )
 def test_a_storage_that_cannot_be_reached_is_one_sentence(tmp_path, storage, expected):
@@ -282,6 +404,26 @@ def test_a_storage_that_cannot_be_reached_is_one_sentence(tmp_path, storage, exp
     with pytest.raises(UserError, match=expected) as caught:
         optimise(bowl, FREE, name="s", trials=2, storage=storage.replace("{tmp}", str(tmp_path)))
     assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address,module,advice",
+    [
+        ("postgresql://me:secret@host/none", "psycopg", r"pip install 'pruneproxy\[postgres\]'"),
+        ("postgresql+psycopg2://me:secret@host/none", "psycopg2", r"pip install psycopg2 \(or"),
+    ],
+)
+def test_a_missing_driver_is_advised_before_anything_is_reached(monkeypatch, address, module, advice):
+    monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
+    for reach in (storages.check, storages.connect):
+        with pytest.raises(UserError, match=f"expected a driver for .*{advice}") as caught:
+            reach(address)
+        assert "secret" not in str(caught.value)
+
+
+def test_the_address_of_a_storage_is_a_word(tmp_path):
+    with pytest.raises(UserError, match="expected the address of a storage as a word .*got PosixPath"):
+        optimise(bowl, FREE, name="s", trials=2, storage=tmp_path / "s.log")
 
 
 def test_a_study_with_another_space_is_refused(tmp_path):

@@ -1,9 +1,13 @@
 """`pruneproxy.tune`: winners, regret, words, resuming, and what it leaves alone."""
 
+import ast
+import functools
 import math
+import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +19,7 @@ from torch import nn
 import pruneproxy
 from pruneproxy import data, stats, tuning
 from pruneproxy.errors import UserError
+from pruneproxy.tuning import describing
 
 EXAMPLE = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
 SPACE = {"lr": tuning.log(1e-3, 1.0), "decay": tuning.linear(0, 1), "size": [16, 32]}
@@ -29,6 +34,9 @@ class Formula:
 
     def __init__(self, *, fails_after=None, diverges=lambda settings: False, epochs=1):
         self.calls, self.fails_after, self.diverges, self.epochs = [], fails_after, diverges, epochs
+
+    def describe(self):
+        return f"{self.epochs} epochs"  # the tests change no more of it within one storage
 
     def __call__(self, network, settings, *, seed, report):
         if self.fails_after is not None and len(self.calls) >= self.fails_after:
@@ -121,6 +129,156 @@ def test_a_killed_call_goes_on_where_it_was(kind, tmp_path):
     assert tuned(again, compare="search", storage=storage).scores == whole.scores and not again.calls
 
 
+def sampler_objects():
+    return [
+        optuna.samplers.TPESampler(n_startup_trials=2),
+        optuna.samplers.RandomSampler(seed=1),
+        optuna.samplers.CmaEsSampler(seed=1, n_startup_trials=1),
+    ]
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_sampler_object_goes_on_where_it_was_and_is_the_same_for_both_networks(place, tmp_path):
+    def run(train, **choices):
+        return tuned(train, sampler=sampler_objects()[place], pruner=optuna.pruners.MedianPruner(), **choices)
+
+    whole = run(Formula(), percentile=0, compare="search")
+    assert values(whole.trials["proxy"]) == values(whole.trials["full"]) and whole.regret == 0
+    assert len({trial.settings["lr"] for trial in whole.trials["proxy"]}) == 6
+    storage, rest = f"journal:{tmp_path}/s.log", Formula()
+    with pytest.raises(KeyboardInterrupt):
+        run(Formula(fails_after=4), percentile=0, storage=storage)
+    assert values(run(rest, percentile=0, storage=storage).trials["proxy"]) == values(whole.trials["proxy"])
+    assert len(rest.calls) == 6 - 4 + 2
+
+
+def test_hyperband_deals_the_trials_of_both_networks_out_alike():
+    result = tuned(Formula(epochs=9), pruner="hyperband", epochs=9, trials=9, percentile=0, compare="search")
+    assert values(result.trials["proxy"]) == values(result.trials["full"])
+    assert "stopped" in {trial.state for trial in result.trials["proxy"]}
+
+
+def score(network, settings, *, seed, report, scale=1.0):
+    return scale * settings["lr"]
+
+
+class Scaled:
+    def __init__(self, scale):
+        self.scale = scale
+
+    def __call__(self, network, settings, *, seed, report):
+        return self.scale * settings["lr"]
+
+
+def within(scale):
+    def train(network, settings, *, seed, report):
+        return scale * settings["lr"]
+
+    return train
+
+
+def with_activation(kind):
+    return lambda: nn.Sequential(nn.Linear(4, 12), kind(), nn.Linear(12, 3))
+
+
+def of_width(width):
+    return nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.out = nn.Linear(4, 12), nn.Linear(12, 3)
+
+    def forward(self, rows):
+        return self.out(self.hidden(rows).relu())
+
+
+class Smooth(Plain):
+    def forward(self, rows):
+        return self.out(self.hidden(rows).tanh())
+
+
+SMOOTH = type("Plain", (Plain,), {"forward": Smooth.forward, "__qualname__": "Plain", "__module__": __name__})
+OTHERS = {
+    "example": [{"example": EXAMPLE}, {"example": torch.stack([EXAMPLE[:, place] for place in (3, 0, 2, 1)], 1)}],
+    "activation": [{"factory": with_activation(kind)} for kind in (nn.ReLU, nn.Tanh)],
+    "forward pass": [{"factory": kind} for kind in (Plain, SMOOTH)],
+    "factory's argument": [{"factory": functools.partial(of_width, width)} for width in (12, 13)],
+    "partial": [{"train": functools.partial(score, scale=scale)} for scale in (1, 2)],
+    "instance": [{"train": Scaled(scale)} for scale in (1, 2)],
+    "method": [{"train": Scaled(scale).__call__} for scale in (1, 2)],
+    "closure": [{"train": within(scale)} for scale in (1, 2)],
+    "test": [{"test": functools.partial(math.prod, start=start)} for start in (1, 2)],
+    "sampler": [{"sampler": optuna.samplers.RandomSampler(seed=seed)} for seed in (1, 2)],
+    "sampler's argument": [{"sampler": optuna.samplers.TPESampler(n_startup_trials=count)} for count in (1, 2)],
+    "pruner": [{"pruner": optuna.pruners.MedianPruner(count)} for count in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_call_with_another_part_is_another_study(what, monkeypatch):
+    def study(choices):
+        words = {"factory": factory, "example": EXAMPLE, "train": score} | choices
+        return pruneproxy.tune(*(words.pop(name) for name in ("factory", "example", "train")), SPACE, **words).study
+
+    monkeypatch.setattr("pruneproxy.tuning.tuner._result", lambda work, *_: work)
+    ours, other = OTHERS[what]
+    assert study(ours) == study(ours) != study(other)
+
+
+def test_a_global_value_belongs_to_the_function_that_names_it(monkeypatch):
+    def train(network, settings, *, seed, report):
+        return FACTOR * settings["lr"] + helped()
+
+    before = describing.described(train, "train", strict=True)
+    monkeypatch.setitem(globals(), "FACTOR", 3)
+    between = describing.described(train, "train", strict=True)
+    monkeypatch.setitem(globals(), "helped", lambda: 2)
+    globals()["helped"].__module__ = __name__
+    assert len({str(said) for said in (before, between, describing.described(train, "train", strict=True))}) == 3
+
+
+FACTOR = 2
+
+
+def helped():
+    return 1
+
+
+def test_what_cannot_be_described_needs_a_name_with_a_storage_in_a_file(tmp_path):
+    train, storage = functools.partial(score, scale=threading.Lock()), f"journal:{tmp_path}/s.log"
+    with pytest.raises(UserError, match="whether train is the same in a later call, for it holds a lock: .* a name"):
+        tuned(train, storage=storage)
+    train = functools.partial(lambda lock, network, settings, *, seed, report: settings["lr"], threading.Lock())
+    assert len(tuned(train, storage=storage, name="mine").scores) == 2 and tuned(train).study == tuned(train).study
+
+
+DESCRIBE = """
+import functools, optuna
+from pruneproxy.tuning import describing
+class Kept:
+    words = {"a", "b", "c"}
+    def __init__(self, scale): self.scale = scale
+    @property
+    def twice(self): return self.scale in {"x", "y", "z"}
+def train(network, settings, *, seed, report): return kept.twice, {"a", "b"}
+kept = Kept("x")
+parts = [train, kept, functools.partial(train, kept, {("a", 1), ("b", 2)}), optuna.samplers.TPESampler(seed=3)]
+print([describing.digest(describing.described(part, "it", strict=True)) for part in parts])
+"""
+
+
+@pytest.mark.slow
+def test_a_description_is_the_same_in_another_process():
+    words = {"capture_output": True, "text": True, "check": True, "cwd": Path(__file__).parents[1]}
+    said = {
+        subprocess.run([sys.executable, "-c", DESCRIBE], env={**os.environ, "PYTHONHASHSEED": seed}, **words).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1 and len(set(ast.literal_eval(said.pop()))) == 4
+
+
 @pytest.mark.parametrize("change", [{"percentile": 40}, {"sampler": "random"}, {"trials": 5}, {"name": "other"}])
 def test_another_question_is_another_study(change):
     assert tuned().study == tuned().study != tuned(**change).study
@@ -173,6 +331,17 @@ def test_an_error_in_a_training_names_the_settings():
         (None, {"sampler": "gues"}, "unknown sampler 'gues'"),
         (None, {"pruner": "none of them"}, "unknown pruner"),
         (None, {"trials": 0}, "trials of at least 1"),
+        (None, {"margin": "1"}, "expected a margin above 0"),
+        (None, {"percentile": "85"}, "expected a percentile"),
+        (None, {"sigma": "0.2"}, "expected sigma"),
+        (None, {"sampler": optuna.samplers.TPESampler}, "sampler object of Optuna.*make one of the class TPESampler"),
+        (None, {"sampler": 5}, "expected the name of a sampler"),
+        (None, {"pruner": 5}, "expected the name of a pruner"),
+        (None, {"storage": Path("s.log")}, "expected the address of a storage"),
+        (None, {"storage": "redis://host"}, "unknown storage"),
+        (None, {"storage": "journal:/nonexistent/s.log"}, "the folder of the storage"),
+        (None, {"test": 3}, r"expected a function test\(network\)"),
+        (lambda network, settings: 1.0, {}, r"expected a function train.*got <lambda>\(network, settings\)"),
     ],
 )
 def test_wrong_arguments_are_refused(train, choices, sentence):
@@ -180,9 +349,11 @@ def test_wrong_arguments_are_refused(train, choices, sentence):
         tuned(train, **choices)
 
 
-@pytest.mark.parametrize("space", [{}, ["lr"], {"lr": (1e-3, 1)}, {"lr": []}, {"lr": tuning.log(0, 1)}])
+@pytest.mark.parametrize(
+    "space", [{}, ["lr"], {"lr": (1e-3, 1)}, {"lr": []}, {"lr": tuning.log(0, 1)}, {"lr": {"lo": 1}}]
+)
 def test_a_space_that_says_too_little_is_refused(space):
-    with pytest.raises(UserError, match="expected a"):
+    with pytest.raises(UserError, match="expected a|unknown word for the range of 'lr' 'lo': expected one of"):
         pruneproxy.tune(factory, EXAMPLE, Formula(), space)
 
 
@@ -217,6 +388,7 @@ def test_the_trainer_takes_images_and_catalogued_data_and_refuses_the_rest():
         ((images,), "one whole-numbered label"),
         ((images, torch.rand(40)), "one whole-numbered label"),
         ((images[0], torch.arange(3)), "expected inputs of shape"),
+        ((images, torch.arange(40) - 1), "number the classes from 0, got -1"),
         ((images, torch.arange(40), 5, 0.7), "expected a holdout"),
         (("digits",), "expected a DataConfig"),
     ]:
@@ -224,6 +396,25 @@ def test_the_trainer_takes_images_and_catalogued_data_and_refuses_the_rest():
             tuning.Trainer(*arguments)
     with pytest.raises(UserError, match="unknown setting of Trainer 'rate'"):
         tuning.Trainer(images, torch.arange(40) % 2)(nn.Linear(2, 2), {"rate": 1})
+
+
+def test_labels_that_the_network_has_no_output_for_are_refused():
+    trainer = tuning.Trainer(EXAMPLE.repeat(10, 1), torch.arange(60) % 3 + 1)
+    with pytest.raises(
+        UserError, match=r"got \[\(2, 3\)\] for 2 inputs and labels up to 3: .*number the labels from 0"
+    ):
+        trainer(factory(), {"lr": 0.1})
+
+
+def test_ties_leave_the_correlation_undefined_and_regret_0():
+    def train(network, settings, *, seed, report):
+        return 0.1 + 0.7  # the mean of ten of them is a little larger
+
+    result = tuned(train, compare="both", configurations=10, margin=1.0)
+    assert result.drawn_regret == 0 and math.isnan(result.correlation)
+    text = str(result)
+    assert "rank correlation undefined (all scores of the proxy are equal)" in text and "nan" not in text
+    assert "regret of the proxy's favourite 0" in text and "e-1" not in text.split("drawn settings")[1]
 
 
 def test_tune_is_there_when_asked_for_and_importing_the_package_imports_no_torch():

@@ -3,6 +3,7 @@
 import copy
 import random
 import warnings
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -157,6 +158,15 @@ class Detached(nn.Module):
         return self.last(self.first(x)).detach()
 
 
+class Ungraded(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(4, 6), nn.Linear(6, 2))
+
+    @torch.no_grad()
+    def forward(self, x):
+        return super().forward(x)
+
+
 class Fixed(nn.Module):
     """Relies on its number of channels."""
 
@@ -192,6 +202,7 @@ REFUSED = [
     (lambda: nn.Linear(4, 2), "there is nothing to prune in Linear: .* makes the output"),
     (Branching, "cannot trace Branching: its layer first was not called"),
     (Detached, "cannot trace Detached"),
+    (Ungraded, "cannot trace Ungraded: its layer 0 is called, but .* leave out no_grad and detach"),
     (Fixed, "cannot prune Fixed: the narrow network fails on the example .*`spare`"),
     (Alternating(), "expected a factory that makes the same network whenever it is called"),
 ]
@@ -202,6 +213,12 @@ def test_what_cannot_be_pruned_is_refused_in_one_sentence(factory, sentence):
     with pytest.raises(UserError, match=sentence) as refusal:
         tuning.build_proxy(factory, batch(4, 4), percentile=80)
     assert "\n" not in str(refusal.value)
+
+
+def test_one_name_to_spare_is_one_layer():
+    network = nn.Sequential(OrderedDict(first=nn.Linear(4, 8), middle=nn.Linear(8, 8), last=nn.Linear(8, 2)))
+    proxy = tuning.build_proxy(lambda: network, batch(4, 4), percentile=50, spare="last")
+    assert list(proxy.kept) == ["first"] and "last is spared" in proxy.whole["middle"]
 
 
 def test_grouped_convolutions_stay_whole_and_alone_are_refused():

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import pruners, storages
-from pruneproxy.search.samplers import SAMPLERS, Repeatable
+from pruneproxy.search.samplers import SAMPLERS, Own, Repeatable, copied
 from pruneproxy.search.space import Dimension, active, check_space
 from pruneproxy.store import Busy
 
@@ -95,6 +95,7 @@ def optimise(
     lock: storages.Lock | None = None,
     on_trial: Callable[[Trial], None] | None = None,
     pause: Callable[[], None] | None = None,
+    brackets: str | None = None,
 ) -> list[Trial]:
     """All trials of the study `name`, in order: those that its storage has, and then new ones up to `trials`.
 
@@ -105,10 +106,16 @@ def optimise(
     worse still. Several objectives have a `direction` and a `worst` each, and no pruner; `scale(values)` is what the
     sampler is told instead of their values. With `default_first` the first trial has the defaults of the space.
 
+    Sampler and pruner objects of Optuna are copied for each study, and what a sampler draws follows from `seed` and its
+    own, so that it repeats, too. `brackets` is the name by which the pruner hyperband deals trials out (default: that
+    of the study).
+
     `lock(name, wait=...)` holds a lock between processes (default: a file beside the storage's), `pause()` is called
     while only trials of other processes are left.
     """
     check_space(space)
+    check_parts(sampler, pruner)
+    storages.check(storage)
     directions = (direction,) if isinstance(direction, str) else tuple(direction)
     signs = [choose(one, DIRECTIONS, "direction") for one in directions]
     if not isinstance(trials, int) or trials < 1:
@@ -119,7 +126,12 @@ def optimise(
         check_several(sampler, pruner)
     if isinstance(sampler, str):
         sampler = Repeatable(sampler, seed=seed, trials=trials, space=space, default_first=default_first)
-    stops = pruners.make(pruner, study=name, epochs=epochs, sign=signs[0]) if isinstance(pruner, str) else pruner
+    else:
+        sampler = Own(sampler, seed=seed)
+    if isinstance(pruner, str):
+        stops = pruners.make(pruner, study=brackets or name, epochs=epochs, sign=signs[0])
+    else:
+        stops = copied(pruner, "pruner")
     worsts = np.broadcast_to(np.asarray(worst, dtype=float), len(signs)).tolist()
     lock = lock or storages.locks(storage)
     study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock)
@@ -135,6 +147,19 @@ def optimise(
             if study.all_told():
                 return study.history()
             (pause or _pause)()
+
+
+def check_parts(sampler: str | BaseSampler, pruner: str | BasePruner):
+    """Raises unless both are names that are known or objects of Optuna."""
+    kinds = (("sampler", sampler, SAMPLERS, BaseSampler), ("pruner", pruner, pruners.PRUNERS, BasePruner))
+    for what, part, names, kind in kinds:
+        if isinstance(part, str):
+            choose(part, names, what)
+        elif not isinstance(part, kind):
+            made = f": make one of the class {part.__name__}" if isinstance(part, type) else ""
+            raise UserError(
+                f"expected the name of a {what} ({', '.join(names)}) or a {what} object of Optuna, got {part!r}{made}"
+            )
 
 
 def check_several(sampler: str | BaseSampler, pruner: str | BasePruner = "none"):
@@ -202,7 +227,7 @@ class _Study:
         with self.lock(self.name):
             known = self._all()
             for trial in known:
-                if trial.state == TrialState.RUNNING and self._claimed(trial.number, held):
+                if trial.state == TrialState.RUNNING and self._left(trial.number, held):
                     with self._reaching():
                         return self._drawn(optuna.Trial(self.study, trial._trial_id))
             if len(known) >= self.trials:
@@ -211,6 +236,15 @@ class _Study:
             held.enter_context(self.lock(f"{self.name}-{len(known)}"))
             with self._reaching():
                 return self._drawn(self.study.ask())
+
+    def _left(self, number: int, held: contextlib.ExitStack) -> bool:
+        """Whether a trial was left by a process that died; its lock is in `held` then."""
+        with contextlib.ExitStack() as claim:
+            # Its process may have told it and let go since it was read.
+            if not self._claimed(number, claim) or self._all()[number].state.is_finished():
+                return False
+            held.push(claim.pop_all())
+            return True
 
     def _claimed(self, number: int, held: contextlib.ExitStack) -> bool:
         try:

@@ -2,14 +2,16 @@
 
 import copy
 import functools
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.trial import FrozenTrial
 
-from pruneproxy.errors import choose
+from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import stream_seed
 from pruneproxy.search.mosmac import MOSMAC
 from pruneproxy.search.proposing import Draw, Proposing
@@ -195,23 +197,27 @@ class Repeatable(BaseSampler):
 
 
 class Own(BaseSampler):
-    """A sampler object of the caller's, copied and reseeded for each draw, so that it repeats as named ones do.
+    """A sampler object of the caller's: copied for each trial, and reseeded for each draw as in `Repeatable`.
 
-    Its generators start from `seed`, the draw and their own first number: what they were seeded with counts, how often
-    the object was used does not. It keeps nothing from trial to trial but what it stores in the study.
+    Its generators start from `seed`, the draw, and what they were seeded with, if they were; how often the object has
+    drawn does not count. From trial to trial it keeps only what it stores in the study.
     """
 
     def __init__(self, sampler: BaseSampler, *, seed: int):
         self._sampler, self._seed = copied(sampler, "sampler"), seed
+        self._number, self._copy, self._streams = None, None, ()
 
     def _for(self, trial, *names) -> BaseSampler:
-        sampler = copy.deepcopy(self._sampler)
-        for state in _generators(sampler, set()):
-            state.seed(stream_seed(self._seed, "sampler", trial.number, *names, state.first) % 2**32)
-        return sampler
+        if self._number != trial.number:
+            self._number, self._copy = trial.number, copy.deepcopy(self._sampler)
+            self._streams = tuple(_generators(self._copy, set()))
+        for generator, first in self._streams:
+            _reseed(generator, stream_seed(self._seed, "sampler", trial.number, *names, *first) % 2**32)
+        return self._copy
 
     def before_trial(self, study, trial):
         """What the sampler does before a trial."""
+        self._number = None
         self._for(trial, "before").before_trial(study, trial)
 
     def infer_relative_search_space(self, study, trial):
@@ -220,7 +226,7 @@ class Own(BaseSampler):
 
     def sample_relative(self, study, trial, search_space):
         """Settings of these dimensions; none where the trial has them all."""
-        if all(name in trial.params for name in search_space):
+        if search_space and all(name in trial.params for name in search_space):
             return {}
         return self._for(trial).sample_relative(_Seen(study, trial.number, ()), trial, search_space)
 
@@ -231,6 +237,60 @@ class Own(BaseSampler):
     def after_trial(self, study, trial, state, values):
         """What the sampler does after a trial."""
         self._for(trial, "after").after_trial(_Unstoppable(study), trial, state, values)
+
+
+def copied(part, what: str):
+    """A deep copy of an object of the caller's."""
+    try:
+        return copy.deepcopy(part)
+    except Exception as error:
+        raise UserError(
+            f"expected a {what} that can be copied, got a {type(part).__name__} that cannot ({error}): leave out what "
+            f"holds files, locks or connections, or name one of ours"
+        ) from error
+
+
+def _generators(part, known: set[int]) -> Iterator[tuple[object, tuple[int, ...]]]:
+    """The random generators inside an object, each with its first number, or with none if it has no seed yet."""
+    if id(part) in known:
+        return
+    known.add(id(part))
+    if isinstance(part, LazyRandomState) and part._rng is None:
+        yield part.rng, ()
+    elif isinstance(part, np.random.RandomState | np.random.Generator):
+        yield part, (int.from_bytes(part.bytes(4)),)
+    elif isinstance(part, random.Random):
+        yield part, (part.getrandbits(32),)
+    elif not isinstance(part, type):
+        inside = (
+            part if isinstance(part, list | tuple) else (part if isinstance(part, dict) else _fields(part)).values()
+        )
+        for one in inside:
+            yield from _generators(one, known)
+
+
+def _fields(part) -> dict:
+    return getattr(part, "__dict__", {})
+
+
+def _reseed(generator, seed: int):
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = type(generator.bit_generator)(seed).state
+    else:
+        generator.seed(seed)
+
+
+class _Unstoppable:
+    """A study that a sampler cannot stop: the number of trials is the caller's to say."""
+
+    def __init__(self, study):
+        self._study = study
+
+    def __getattr__(self, name):
+        return getattr(self._study, name)
+
+    def stop(self):
+        """Nothing."""
 
 
 class _Seen:

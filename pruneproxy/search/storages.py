@@ -67,7 +67,7 @@ def connect(storage: str) -> BaseStorage:
     check(storage)
     if storage == "memory":
         return InMemoryStorage()
-    with reaching(storage, Exception):  # here nothing else can fail
+    with reaching(storage, (Exception,)):  # here nothing else can fail
         if storage.startswith(IN_FILES):
             return _in_file(storage)
         return RDBStorage(_with_driver(storage), engine_kwargs={"pool_pre_ping": True})
@@ -104,17 +104,17 @@ def _path(storage: str) -> Path:
 
 
 @contextlib.contextmanager
-def reaching(storage: str, *failures: type[Exception]):
+def reaching(storage: str, failures: tuple[type[Exception], ...] = FAILURES):
     """Turns what goes wrong inside with a storage into one sentence, and keeps Optuna quiet.
 
-    Other exceptions than `failures` (by default `FAILURES`) come from what uses the storage, and pass.
+    Other exceptions than `failures` come from what uses the storage, and pass.
     """
     try:
         with quiet():
             yield
     except UserError:
         raise
-    except failures or FAILURES as error:
+    except failures as error:
         said = _shown(str(error.__cause__ or error).strip().split("\n")[0])
         raise UserError(
             f"expected to reach the storage {_shown(storage)}, got: {said}. Every finished run is kept: make it "

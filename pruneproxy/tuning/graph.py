@@ -24,6 +24,7 @@ CONVOLUTIONS = (nn.modules.conv._ConvNd,)
 SCORED = (*CONVOLUTIONS, nn.Linear)
 NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm)
 CUT = (*SCORED, *NORMS, nn.PReLU, nn.Embedding)
+FOLLOWED = "expected a forward pass that autograd can follow from the output to the input; leave out no_grad and detach"
 WHOLE = {
     nn.modules.rnn.RNNBase: "a recurrent layer",
     nn.MultiheadAttention: "attention heads",
@@ -62,7 +63,7 @@ def trace(network: nn.Module, example: networks.Example, *, spare: Sequence[str]
         )
     network = copy.deepcopy(network).requires_grad_(True)
     dependencies = _dependencies(network, example)
-    _check_reached(network, dependencies)
+    _check_reached(network, example, dependencies)
     names = {module: name for name, module in network.named_modules()}
     groups, whole = [], {}
     for group in _all_groups(dependencies):
@@ -120,13 +121,10 @@ def _dependencies(network: nn.Module, example: networks.Example):
                 verbose=False,
             )
     except Exception as error:
-        raise UserError(
-            f"cannot trace {type(network).__name__} ({networks.short(error)}): expected a forward pass that autograd "
-            f"can follow from the output to the input; leave out no_grad and detach"
-        ) from error
+        raise UserError(f"cannot trace {type(network).__name__} ({networks.short(error)}): {FOLLOWED}") from error
 
 
-def _check_reached(network: nn.Module, dependencies) -> None:
+def _check_reached(network: nn.Module, example: networks.Example, dependencies) -> None:
     """Every convolution and linear layer must have taken part in the traced pass: else cutting another may break it."""
     inside = {
         id(part)
@@ -137,6 +135,11 @@ def _check_reached(network: nn.Module, dependencies) -> None:
     }
     for name, module in network.named_modules():
         if isinstance(module, SCORED) and id(module) not in inside and module not in dependencies.module2node:
+            if name in networks.called(network, example):
+                raise UserError(
+                    f"cannot trace {type(network).__name__}: its layer {name} is called, but its result is cut off "
+                    f"from the output: {FOLLOWED}"
+                )
             raise UserError(
                 f"cannot trace {type(network).__name__}: its layer {name} was not called in the forward pass of the "
                 f"example, so what is coupled to it stays unknown; expected a network that calls the same layers "

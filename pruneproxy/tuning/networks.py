@@ -108,6 +108,20 @@ def outputs(network: nn.Module, example: Example) -> list[Tensor]:
             module.training = mode
 
 
+def called(network: nn.Module, example: Example) -> set[str]:
+    """The names of the modules that are called in a forward pass of the example."""
+    found: set[str] = set()
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: found.add(name)) for name, module in network.named_modules()
+    ]
+    try:
+        outputs(network, example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found
+
+
 def floating(output) -> list[Tensor]:
     """The tensors of floating point numbers in an output, however it is nested."""
     if isinstance(output, Tensor):

@@ -1,6 +1,7 @@
 """The proxy of a network: its narrow copy, pruned at initialisation as in the paper (Sec. 4, Algorithm 1)."""
 
 import copy
+import numbers
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ def build_proxy(
     sigma: float = 0.15,
     round_to: int = 1,
     weights: str = "kept",
-    spare: Sequence[str] = (),
+    spare: str | Sequence[str] = (),
     seed: int = 0,
 ) -> Proxy:
     """The `Proxy` of the network that `factory` makes with `seed`.
@@ -59,8 +60,10 @@ def build_proxy(
     `sigma`, and its number is rounded up to a multiple of `round_to`. Layers named in `spare` and those that make the
     output stay whole. Percentile 0 is the full network itself.
 
-    >>> build_proxy(lambda: torchvision.models.resnet18(num_classes=10), torch.randn(8, 3, 32, 32)).multiplications
+    >>> example = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    >>> build_proxy(lambda: torchvision.models.resnet18(num_classes=10), example).multiplications
     """
+    spare = spared(spare)
     _check(percentile, sigma, round_to, weights)
     full = networks.made_alike(factory, seed, example)
     if percentile == 0:
@@ -265,11 +268,16 @@ def _wait(network: nn.Module) -> None:
         torch.cuda.synchronize()
 
 
+def spared(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names of the layers to spare; one name alone is one layer."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
 def _check(percentile, sigma, round_to, weights) -> None:
     choose(weights, WEIGHTS, "value of weights")
-    if not 0 <= percentile < 100:
+    if not (isinstance(percentile, numbers.Real) and 0 <= percentile < 100):
         raise UserError(f"expected a percentile of channels to remove in [0, 100), got {percentile!r}")
-    if not 0 <= sigma <= 1:
+    if not (isinstance(sigma, numbers.Real) and 0 <= sigma <= 1):
         raise UserError(f"expected sigma, the least share of channels kept, in [0, 1], got {sigma!r}")
     if not isinstance(round_to, int) or round_to < 1:
         raise UserError(f"expected round_to, a multiple for numbers of channels, of at least 1, got {round_to!r}")

@@ -73,7 +73,10 @@ class Result:
 
     @property
     def correlation(self) -> float | None:
-        """Spearman's correlation of proxy and full network over the drawn configurations; None if none were drawn."""
+        """Spearman's correlation of proxy and full network over the drawn configurations; None if none were drawn.
+
+        NaN where the scores of one of them are all equal.
+        """
         pair = self._drawn()
         return None if pair is None else transfer.rank_correlation(*pair)
 
@@ -81,7 +84,7 @@ class Result:
     def drawn_regret(self) -> float | None:
         """The best drawn configuration's score on the full network minus that of the one that the proxy likes best."""
         pair = self._drawn()
-        return None if pair is None else transfer.regret(*pair)
+        return None if pair is None else max(transfer.regret(*pair), 0.0)  # a mean of ties may round up
 
     def frame(self) -> pd.DataFrame:
         """One row per trial: what was trained, its number, settings, value, state, epochs and seconds."""
@@ -180,9 +183,13 @@ class Result:
         return text + f"{verdict} within {self.margin:g} (two one-sided t tests, p {test.p:.2g})"
 
     def _drawn_line(self) -> str:
+        equal = [
+            what for what, values in zip(("proxy", "full network"), self._drawn(), strict=True) if np.ptp(values) == 0
+        ]
+        correlation = f"undefined (all scores of the {equal[0]} are equal)" if equal else f"{self.correlation:.2f}"
         return (
-            f"over {len(self.trials['full, drawn'])} configurations trained on both, rank correlation "
-            f"{self.correlation:.2f}, regret of the proxy's favourite {self.drawn_regret:.4g}"
+            f"over {len(self.trials['full, drawn'])} configurations trained on both, rank correlation {correlation}, "
+            f"regret of the proxy's favourite {self.drawn_regret:.4g}"
         )
 
 

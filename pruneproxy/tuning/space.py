@@ -1,11 +1,14 @@
 """How a reader writes a space of hyperparameters: a dictionary from names to ranges or lists of choices."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from pruneproxy.errors import UserError
 from pruneproxy.search import Dimension
+from pruneproxy.specs import check_names
 
 Range = Mapping[str, object]  # the fields of a Dimension but its name
+FIELDS = [field.name for field in dataclasses.fields(Dimension) if field.name != "field"]
 
 
 def log(low: float, high: float) -> Range:
@@ -42,6 +45,7 @@ def _dimension(name: str, value) -> Dimension:
     if isinstance(value, Dimension):
         return value
     if isinstance(value, Mapping):
+        check_names(value, FIELDS, what=f"word for the range of {name!r}")
         return Dimension(field=name, **value)
     if isinstance(value, list) and value:
         return Dimension(field=name, choices=tuple(value))

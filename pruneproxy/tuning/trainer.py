@@ -15,6 +15,7 @@ from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.specs import check_names
 from pruneproxy.train import TrainConfig, Training, evaluate
+from pruneproxy.tuning import networks
 
 Report = Callable[[int, float], bool]
 
@@ -68,6 +69,7 @@ class Trainer:
         config = dataclasses.replace(
             self.config, **({"epochs": self.epochs} | dict(settings) | {"evaluate_on": "validation"})
         )
+        self._check_outputs(network)
         training, value = Training(network.to(self.device), self.dataset, config, seed), float("nan")
         while not training.finished:
             row = training.epoch()
@@ -75,6 +77,18 @@ class Trainer:
             if "eval_top1" in row and report is not None and report(training.done, value):
                 break
         return value if training.status == "ok" else float("nan")
+
+    def _check_outputs(self, network: nn.Module):
+        """There must be an output for every label, or the loss fails on one of them."""
+        outputs = networks.outputs(network.to(self.device), self.example(2))
+        parts = (self.dataset.train, self.dataset.validation, self.dataset.test)
+        largest = max(int(part.labels.max()) for part in parts if len(part))
+        if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] <= largest:
+            raise UserError(
+                f"expected a network with one output of shape (inputs, classes), and classes numbered from 0 below its "
+                f"width, got {networks.shapes(outputs)} for 2 inputs and labels up to {largest}: widen its last layer "
+                f"or number the labels from 0"
+            )
 
     def describe(self) -> str:
         """What its numbers depend on, for the name of a study."""
@@ -114,6 +128,8 @@ def _check_tensors(inputs: Tensor, labels: Tensor | None, holdout: float) -> Non
     if labels is None or labels.ndim != 1 or len(labels) != len(inputs) or labels.is_floating_point():
         got = "none" if labels is None else f"{labels.dtype} of shape {tuple(labels.shape)}"
         raise UserError(f"expected one whole-numbered label for each of the {len(inputs)} inputs, got {got}")
+    if labels.numel() and labels.min() < 0:
+        raise UserError(f"expected labels that number the classes from 0, got {int(labels.min())}")
     if inputs.ndim not in (2, 4):
         raise UserError(
             f"expected inputs of shape (N, channels, height, width) or (N, features), got {tuple(inputs.shape)}: write "

@@ -1,9 +1,7 @@
 """Search on the pruned network, train the full one with what was found, and say what that cost and lost."""
 
 import copy
-import hashlib
 import inspect
-import json
 import math
 import numbers
 import time
@@ -14,8 +12,10 @@ from torch import nn
 
 from pruneproxy import search
 from pruneproxy.errors import UserError, choose
-from pruneproxy.search import Dimension, Outcome, Trial
+from pruneproxy.search import Dimension, Outcome, Trial, storages
+from pruneproxy.search.loop import check_parts
 from pruneproxy.tuning import networks, proxies
+from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
 from pruneproxy.tuning.space import Range, dimensions
 
@@ -43,7 +43,7 @@ def tune(
     sigma: float = 0.15,
     round_to: int = 1,
     weights: str = "kept",
-    spare: Sequence[str] = (),
+    spare: str | Sequence[str] = (),
     seeds: int = 3,
     compare: str = "none",
     configurations: int = 10,
@@ -61,21 +61,27 @@ def tune(
     `report(epoch, score)`, which returns True when the trial should stop. `Trainer` is such a function.
 
     The proxy is that of `build_proxy`, with the meaning of `percentile`, `sigma`, `round_to`, `weights` and `spare`
-    given there. `sampler` and `pruner` are names or objects of Optuna; the pruner "hyperband" needs `epochs`, the most
-    that a trial trains. The full network is trained with the best settings for `seeds` seeds, each measured by
-    `test(network)`, or by the score that training returned. `compare` (a key of COMPARISONS) says against what
-    regret is measured, and `margin`, in units of the score, how much of it counts as none.
+    given there. `sampler` and `pruner` are names or objects of Optuna, which are copied, and of which a sampler's draws
+    follow from `seed` and its own; the pruner "hyperband" needs `epochs`, the most that a trial trains. The full
+    network is trained with the best settings for `seeds` seeds, each measured by `test(network)`, or by the score that
+    training returned. `compare` (a key of COMPARISONS) says against what regret is measured, and `margin`, in units of
+    the score, how much of it counts as none.
 
-    With `storage` "sqlite:///FILE" or "journal:FILE" a killed call goes on where it was when it is made again; give
-    another `name` when `train` or the weights of `factory` have changed in a way that their text does not show.
+    With `storage` "sqlite:///FILE" or "journal:FILE" a killed call goes on where it was when it is made again. A call
+    with other arguments, weights or code is another study; of what `train`, `test` and `factory` use, that includes
+    arguments, enclosed values, plain values, tensors, functions and classes beside them, but no other global: give
+    another `name` when such a one has changed. A callable object may say what it depends on by a method `describe()`.
     `on_trial(what, trial)` hears of every training. No argument is changed, and no generator of the caller is drawn
     from.
 
+    >>> trainer = tuning.Trainer(images, labels)
     >>> space = {"lr": tuning.log(1e-3, 1), "batch_size": [32, 64, 128]}
     >>> print(pruneproxy.tune(make_network, trainer.example(), trainer, space, trials=20))
     """
-    _check(train, seeds, trials, configurations, margin, compare, pruner)
-    dims = dimensions(space)
+    _check(train, test, seeds, trials, configurations, margin, compare)
+    check_parts(sampler, pruner)
+    storages.check(storage)
+    dims, spare = dimensions(space), proxies.spared(spare)
     proxy = proxies.build_proxy(
         factory,
         example,
@@ -83,25 +89,28 @@ def tune(
         sigma=sigma,
         round_to=round_to,
         weights=weights,
-        spare=tuple(spare),
+        spare=spare,
         seed=seed,
     )
     says = {
-        "space": [asdict(dimension) for dimension in dims],
-        "sampler": _called(sampler),
-        "pruner": _called(pruner),
-        "pruning": [float(percentile), float(sigma), round_to, weights, sorted(spare)],
-        "network": [[key, list(value.shape)] for key, value in proxy.full.state_dict().items()],
-        "train": _said(train),
-        "test": _said(test),
-        "trials": [trials, epochs, seed, name],
+        "the space": [asdict(dimension) for dimension in dims],
+        "the sampler": sampler,
+        "the pruner": pruner,
+        "the pruning": [float(percentile), float(sigma), round_to, weights, sorted(spare)],
+        "the factory": factory,
+        "the network": proxy.full,
+        "the proxy": dict(proxy.network.state_dict()),  # the example has decided which channels it keeps
+        "train": train,
+        "test": test,
+        "the number of trials": [trials, epochs, seed, name],
     }
+    strict = storage != "memory" and not name
     work = _Work(
         factory=factory,
         train=train,
         test=test or getattr(train, "test", None),
         space=dims,
-        study=f"tune-{_digest(says)}",
+        study=f"tune-{digest([described(part, what, strict=strict) for what, part in says.items()])}",
         trials=trials,
         sampler=sampler,
         pruner=pruner,
@@ -134,7 +143,13 @@ class _Work:
     def search(self, what: str, network: nn.Module) -> list[Trial]:
         """The search on copies of `network`."""
         return self._study(
-            what, network, trials=self.trials, sampler=self.sampler, pruner=self.pruner, epochs=self.epochs
+            what,
+            network,
+            trials=self.trials,
+            sampler=self.sampler,
+            pruner=self.pruner,
+            epochs=self.epochs,
+            brackets=self.study,
         )
 
     def drawn(self, what: str, network: nn.Module, count: int) -> list[Trial]:
@@ -143,7 +158,7 @@ class _Work:
 
     def scores(self, settings: dict, seeds: Sequence[int]) -> dict[int, float]:
         """The score of the full network with `settings` by seed, NaN where it diverged."""
-        known = _digest(sorted(settings.items()))
+        known = digest(sorted(settings.items()))
         for seed in seeds:
             if (known, seed) not in self.scored:
                 self.scored[known, seed] = self._score(known, settings, seed)
@@ -241,39 +256,37 @@ def _result(work: _Work, proxy, seeds, compare, configurations, margin) -> Resul
     )
 
 
-def _check(train, seeds, trials, configurations, margin, compare, pruner) -> None:
+def _check(train, test, seeds, trials, configurations, margin, compare) -> None:
     choose(compare, COMPARISONS, "comparison")
-    if not callable(train):
+    if not callable(train) or not _takes(train, None, {}, seed=0, report=None):
         raise UserError(
-            f"expected a function train(network, settings, *, seed, report) that returns a score, got {train!r}: write "
-            f"one or pass a tuning.Trainer"
+            f"expected a function train(network, settings, *, seed, report) that returns a score, got {_shown(train)}: "
+            f"write one with these arguments or pass a tuning.Trainer"
         )
+    if test is not None and (not callable(test) or not _takes(test, None)):
+        raise UserError(f"expected a function test(network) that returns a score, or None, got {_shown(test)}")
     for what, value, least in (("trials", trials, 1), ("seeds", seeds, 0), ("configurations", configurations, 2)):
         if not isinstance(value, int) or value < least:
             raise UserError(f"expected a whole number of {what} of at least {least}, got {value!r}")
-    if margin is not None and not margin > 0:
+    if margin is not None and not (isinstance(margin, numbers.Real) and margin > 0):
         raise UserError(f"expected a margin above 0 in units of the score, got {margin!r}")
     if compare in ("search", "both") and seeds < 2:
         raise UserError(f"expected at least 2 seeds to compare the winners of two searches, got {seeds}")
-    if isinstance(pruner, str):
-        choose(pruner, search.PRUNERS, "pruner")
 
 
-def _said(function) -> str:
-    """What a function says of itself: its text, or its representation's class where it has none."""
-    if function is None:
-        return ""
-    if callable(getattr(function, "describe", None)):
-        return function.describe()
+def _takes(function, *arguments, **words) -> bool:
+    """Whether a function can be called with these arguments; true where it does not say what it takes."""
     try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return f"{type(function).__module__}.{type(function).__qualname__}"
+        inspect.signature(function).bind(*arguments, **words)
+    except TypeError:
+        return False
+    except ValueError:
+        pass
+    return True
 
 
-def _called(part) -> str:
-    return part if isinstance(part, str) else type(part).__name__
-
-
-def _digest(said) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
+def _shown(part) -> str:
+    """A function with its arguments, or anything else as it is."""
+    if not callable(part):
+        return repr(part)
+    return f"{getattr(part, '__name__', type(part).__name__)}{inspect.signature(part)}"
