@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from pruneproxy.errors import UserError
 from pruneproxy.stats import holm
@@ -97,8 +97,8 @@ Statement = Callable[[Effect], float]
 def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
     """One-sided p of a statement whose replicates hold by `margins`: (1 + number against) / (1 + number).
 
-    Where no replicate is against it, a normal tail continues below that resolution, to 1e-6 and no further. A printed
-    number gives 0 or 1.
+    Where no replicate is against it, the tail of Student's t continues below that resolution, to 1e-6 and no further.
+    A printed number gives 0 or 1.
     """
     if not np.isfinite(effect.value):
         return 1.0
@@ -108,9 +108,9 @@ def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
         return float(against > 0)
     p = (1 + against) / (1 + margins.size)
     finite = margins[np.isfinite(margins)]  # a ratio to nothing is infinite
-    if against or not finite.size or finite.std() == 0:
+    if against or not finite.size or np.ptp(finite) == 0:
         return p
-    return min(p, max(TAIL, float(norm.sf(finite.mean() / finite.std()))))
+    return min(p, max(TAIL, float(student.sf(finite.mean() / finite.std(ddof=1), finite.size - 1))))
 
 
 def above(threshold: float, *, strict: bool = False) -> Statement:

@@ -84,15 +84,25 @@ class Study:
         """Whether every run of the scale is there."""
         return self.done == self.asked
 
-    def cuts(self) -> pd.DataFrame:
-        """What this scale changes against the paper's protocol, value by value."""
+    def cuts(self, *, together: bool = False) -> pd.DataFrame:
+        """What this scale changes against the paper's protocol, value by value.
+
+        With `together`, cases that make the same change share a row.
+        """
         named = "network" if hasattr(self.cases[0], "network") else "dataset"
         rows = [
             {named: getattr(case, named), "value": name, "paper": _show(full), "here": _show(here)}
             for case in self.cases
             for name, (full, here) in self.recipe.cut(case).items()
         ]
-        return pd.DataFrame(rows, columns=[named, "value", "paper", "here"])
+        table = pd.DataFrame(rows, columns=[named, "value", "paper", "here"])
+        return self._together(table, named) if together else table
+
+    def _together(self, table: pd.DataFrame, named: str) -> pd.DataFrame:
+        cases = table.groupby(["value", "paper", "here"], sort=False)[named]
+        shared = cases.agg(", ".join).where(cases.size() < len(self.cases), "all").reset_index()
+        order = shared["value"].map(list(table["value"].unique()).index)
+        return shared.iloc[order.argsort(kind="stable")][["value", named, "paper", "here"]]
 
     def __str__(self) -> str:
         return "\n".join(self._facts())

@@ -89,3 +89,14 @@ def test_verdicts_do_not_depend_on_the_experiments_that_a_page_shows(tmp_path):
     ours, theirs = (study.claims("ST-01", "ST-16") for study in both)
     assert ours.equals(theirs) and "not run" not in set(ours["verdict"])
     assert both[1].frame.runs.empty and not both[1].judged.runs.empty
+
+
+def test_cases_that_change_the_same_share_a_row_of_the_cuts(tmp_path):
+    study = notebook.open_study("sparse_tradeoff", {"scale": "lab", "records": str(tmp_path), "missing": "skip"})
+    table = study.cuts(together=True).set_index(["value", "dataset"])
+    assert table.loc[("folds", "all"), "here"] == "3"
+    assert set(table.loc["train_images"]["here"].items()) == {
+        ("MNIST, Fashion MNIST, Elec2", "5000"),
+        ("CIFAR-10", "2000"),
+    }
+    assert len(table) < len(study.cuts()) / 2 and not table.index.duplicated().any()

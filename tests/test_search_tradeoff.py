@@ -412,3 +412,20 @@ def test_two_workers_make_a_search_for_a_trade_off(tmp_path):
     assert not workers.run_all([TRADE], Store(tmp_path), workers=2, storage=f"sqlite:///{tmp_path}/s.db").missing
     record = Store(tmp_path).get(TRADE.id)
     assert said(record) == said(runs.ensure(TRADE, Store(tmp_path / "alone")))
+
+
+def test_members_that_differ_only_in_what_is_swept_are_swept_once(monkeypatch):
+    pairs = ((0.1, 0.3), (0.1, 0.7), (0.2, 0.3))
+    settings = [{"train.lr": lr, "sparse.method": "set", "sparse.density": density} for lr, density in pairs]
+    members = [{"config": str(place), "settings": one, "runs": [place]} for place, one in enumerate(settings)]
+    front = FrontSpec(searches=(TRADE,), target=TARGET)
+    sweep = SweepSpec(front=front, target=TARGET, top=2, densities=(0.5,), methods=("set",), seeds=(0,))
+    monkeypatch.setattr(runs, "finished", lambda spec, *rest: {"members": members})
+
+    class Records:
+        refresh = staticmethod(lambda: None)
+        get = staticmethod(lambda place: {"status": "ok", "metrics": {"top1": 90 - place}})
+
+    found = list(sweep._members(Records, Conditions()))
+    assert [row["origin"] for row in found] == ["0", "0", "2", "2"]
+    assert [row["settings"]["train.lr"] for row in found] == [0.1, 0.1, 0.2, 0.2]

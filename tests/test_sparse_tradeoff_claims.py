@@ -4,6 +4,7 @@ Every table here is simulated input for the rules, drawn from a stated truth; no
 """
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -67,13 +68,15 @@ def runs(dataset, experiment, configs, *, noise=0.1, seeds=5):
             )
 
 
-def fixed(dataset="MNIST", *, loss=lambda method, sparsity: 0.1, base=90.0, overhead=0.0, **choices) -> Frames:
-    """The fixed configuration, dense and sparse, losing `loss` points."""
+def fixed(
+    dataset="MNIST", *, loss=lambda method, sparsity: 0.1, base=90.0, overhead=0.0, dear="set", **choices
+) -> Frames:
+    """The fixed configuration, dense and sparse, losing `loss` points, with a method whose training costs more."""
     configs = {"dense": ("dense", np.nan, base, DENSE_COST, DENSE_TRAINING, None)}
     for method in ("set", "rigl"):
         for sparsity in SPARSITIES:
             kept = 1 - sparsity
-            training = DENSE_TRAINING * kept * (1 + overhead * (method == "rigl"))
+            training = DENSE_TRAINING * kept * (1 + overhead * (method == dear))
             configs[f"{method} {sparsity:g}"] = (
                 *(method, sparsity, base - loss(method, sparsity)),
                 *(DENSE_COST * kept, training, None),
@@ -192,11 +195,18 @@ def test_rigl_is_compared_with_set_at_the_highest_sparsities(ahead, expected):
     assert status(fixed("SVHN"), "ST-02") == "not run"
 
 
-@pytest.mark.parametrize("overhead,expected", [(0.05, "confirmed"), (0.5, "refuted")])
+@pytest.mark.parametrize("overhead,expected", [(0.09, "confirmed"), (0.5, "refuted")])
 def test_costs_are_counted_and_need_no_seeds(overhead, expected):
     found = verdicts(fixed(overhead=overhead, seeds=1))
     assert found["ST-03"].status == expected and found["ST-03"].interval is None
     assert found["ST-03"].value == pytest.approx(1 + overhead) and found["ST-01"].status == "inconclusive"
+
+
+def test_the_overhead_of_rigl_is_judged_at_the_interval_of_the_thesis():
+    found = verdicts(fixed(overhead=0.8, dear="rigl"))["ST-03"]
+    least = 1 - max(SPARSITIES)
+    assert found.status == "confirmed"
+    assert found.value == pytest.approx(1 + (1 / least - 1) / (3 * 421), rel=1e-3)  # Algorithm 1 with 420 steps
 
 
 def test_uneven_sparsity_is_not_asked_for_proportional_costs():
@@ -298,15 +308,12 @@ def test_the_sweep_is_compared_with_the_search(gain, expected):
 
 def test_the_most_accurate_configurations_are_counted():
     sparse_top = searched(members=lambda place: ("dense", np.nan) if place > 24 else ("set", 0.6))
-    assert status(sparse_top, "ST-13") == "confirmed"
-    dense_top = searched(members=lambda place: ("dense", np.nan) if place < 15 else ("set", 0.6))
-    found = verdicts(dense_top)["ST-13"]
-    assert found.status == "refuted" and found.value == pytest.approx(0.25, abs=0.06)
-    assert (
-        status(searched(members=lambda place: ("dense", np.nan) if place % 3 else ("set", 0.6)), "ST-13") == "refuted"
-    )
-    mixed = searched(members=lambda place: ("dense", np.nan) if place % 3 == 0 else ("set", 0.6))
-    assert status(mixed, "ST-13") == "inconclusive"
+    # Twenty of twenty are not enough to show three quarters after the correction over all claims.
+    assert status(sparse_top, "ST-13") == "inconclusive" and verdicts(sparse_top)["ST-13"].value == 1
+    for dense, share_of_sparse, expected in ((20, 0.0, "refuted"), (15, 0.25, "inconclusive")):
+        dense_top = searched(members=lambda place, dense=dense: ("dense", np.nan) if place < dense else ("set", 0.6))
+        found = verdicts(dense_top)["ST-13"]
+        assert found.status == expected and found.value == share_of_sparse
 
 
 def test_best_versions_are_counted_over_configurations():
@@ -505,3 +512,14 @@ def test_gains_of_the_best_are_covered_more_often_when_mirrored():
             low, high = np.quantile(samples, [0.025, 0.975])
             hits[place] += low <= 0.5 <= high
     assert hits[1] >= 83 and hits[0] < hits[1]
+
+
+def test_one_search_of_a_data_set_decides_nothing_about_what_searches_find():
+    def tried(searches):
+        rows = [dict.fromkeys(COLUMNS["searched"]) | {"dataset": "MNIST", "search_seed": seed} for seed in searches]
+        return replace(searched(), searched=pd.DataFrame(rows))
+
+    once, twice = (verdicts(tried(searches)) for searches in ([0], [0, 1]))
+    assert twice["ST-19"].status == "confirmed" and once["ST-19"].status == "inconclusive"
+    assert once["ST-19"].value == twice["ST-19"].value and "single search" in once["ST-19"].note
+    assert once["ST-01"].status == twice["ST-01"].status == "confirmed"

@@ -132,7 +132,8 @@ class SweepSpec(_Trained):
     """The `top` members of a front, by mean accuracy on what its runs were measured on, at other densities.
 
     Each is trained dense, and at every density with every method; what else its settings say stays (002, Sec. 4.4,
-    evaluation experiment). Fields that a dense member's settings lack are those of `target`.
+    evaluation experiment). Members that differ only in what is swept count once. Fields that a dense member's settings
+    lack are those of `target`.
     """
 
     front: FrontSpec
@@ -166,9 +167,14 @@ class SweepSpec(_Trained):
         members = runs.finished(self.front, store, conditions)["members"]
         store.refresh()
         errors = [math.fsum(error(store.get(name)) for name in member["runs"]) for member in members]
-        for place in sorted(range(len(members)), key=lambda place: (errors[place], place))[: self.top]:
-            for variant in self._variants(members[place]["settings"]):
-                yield {"origin": members[place]["config"]} | variant
+        swept: dict[str, tuple] = {}
+        for place in sorted(range(len(members)), key=lambda place: (errors[place], place)):
+            variants = list(self._variants(members[place]["settings"]))
+            same = repr([sorted(variant["settings"].items()) for variant in variants])
+            if same not in swept and len(swept) < self.top:
+                swept[same] = tuple({"origin": members[place]["config"]} | variant for variant in variants)
+        for versions in swept.values():
+            yield from versions
 
     def _variants(self, settings: Mapping) -> Iterator[dict]:
         """The setting dense, and at every density with every method."""

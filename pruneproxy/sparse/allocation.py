@@ -72,7 +72,8 @@ def densities(
 def counts(shapes: Shapes, densities: Mapping[str, float]) -> dict[str, int]:
     """The kept weights of every layer, at least 1: their sum is that of the densities within one weight.
 
-    Densities times weights are cut to whole numbers, and what is missing goes to the largest fractions.
+    Densities times weights are cut to whole numbers, and what is missing goes to the largest fractions. Where uniform
+    densities leave layers less than one weight, the weight that each keeps nevertheless comes on top.
     """
     exact = {name: densities[name] * prod(shape) for name, shape in shapes.items()}
     found = {name: max(1, int(value + 1e-9)) for name, value in exact.items()}  # 0.29 * 100 is 28.999...

@@ -23,6 +23,7 @@ class Topology:
         self.semantics = SEMANTICS[config.semantics]
         self.taken = 0  # steps so far
         self.updates = 0  # topology updates so far
+        self.moved = 0  # weights that these have removed
         self.steps = 0  # of the whole run
         self.weights: dict[str, nn.Parameter] = {}
         self.masks: dict[str, Tensor] = {}  # of the sparse layers, as numbers in the layout of the weights
@@ -60,14 +61,14 @@ class Topology:
 
     def state(self) -> dict:
         """The masks and where the run stands."""
-        return {"masks": self.keep(), "taken": self.taken, "updates": self.updates}
+        return {"masks": self.keep(), "taken": self.taken, "updates": self.updates, "moved": self.moved}
 
     @torch.no_grad()
     def restore(self, state: dict) -> None:
         """Goes on from `state`."""
         for name, mask in state["masks"].items():
             self.masks[name].copy_(mask)
-        self.taken, self.updates = state["taken"], state["updates"]
+        self.taken, self.updates, self.moved = state["taken"], state["updates"], state["moved"]
 
     def keep(self) -> dict[str, Tensor]:
         """The kept weights of every sparse layer as boolean masks."""
@@ -75,14 +76,15 @@ class Topology:
 
     @property
     def label(self) -> str:
-        """The method that the run has really used: one without any topology update is `static`."""
-        return self.config.method if self.updates or self.config.method == "dense" else "static"
+        """The method that the run has really used: one in which no weight has moved is `static`."""
+        return self.config.method if self.moved or self.config.method == "dense" else "static"
 
     def facts(self) -> dict:
-        """What a record says: the label, topology updates, steps of the whole run, the density of every layer."""
+        """What a record says: label, topology updates, weights that these removed, steps of the run, densities."""
         return {
             "label": self.label,
             "updates": self.updates,
+            "moved": self.moved,
             "steps": self.steps,
             "densities": {name: int(mask.sum()) / mask.numel() for name, mask in self.keep().items()},
         }
@@ -116,6 +118,7 @@ class Topology:
             stays = kept & new
             if self.semantics.returning == "zero":
                 stays &= ~removed
+            self.moved += int((kept & ~stays).sum())
             self.masks[name].copy_(new)
             weight.mul_(stays)
             _clear_momentum(optimizer, weight, stays)

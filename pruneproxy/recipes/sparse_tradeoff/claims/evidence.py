@@ -49,7 +49,7 @@ BASES = {
     "ST-10": _of(SEARCHED, f"{SHARES}; for the hypervolume {SEEDS}"),
     "ST-11": _of(SEARCHED, CONFIGURATIONS, " on a ResNet and an MLP data set"),
     "ST-12": _of(SWEPT, SEEDS),
-    "ST-13": _of(SEARCHED, SEEDS, " with twenty configurations"),
+    "ST-13": _of(SEARCHED, SHARES, " with twenty configurations"),
     "ST-14": _of(SWEPT, SHARES),
     "ST-15": _of(DRAWN, REFITTED),
     "ST-16": _of(DRAWN, REFITTED),
@@ -70,6 +70,7 @@ def evidence(frames, claim: str) -> dict:
     diverged = runs.loc[runs["status"] == "diverged", "id"].nunique()
     notes = [base.unit, _data(runs)]
     notes += ["a single seed decides nothing"] if seeds.min() < 2 and base.unit != COUNTED else []
+    notes += ["a single search decides nothing"] if _one_search(frames, base) else []
     notes += [f"{diverged} trainings diverged and count as guessing"] if diverged else []
     return {"seeds": int(seeds.min()), "records": tuple(sorted(set(runs["id"]))), "note": "; ".join(notes)}
 
@@ -87,9 +88,16 @@ def _data(rows: pd.DataFrame) -> str:
 
 
 def decided_by_one_seed(frames, claim: str) -> bool:
-    """Whether the claim rests on test accuracies of configurations that were trained once."""
+    """Whether the claim rests on accuracies of configurations that were trained once, or on one search a data set."""
     base = BASES[claim]
     runs = frames.runs[frames.runs["experiment"].isin(base.experiments)]
     if base.unit == COUNTED or runs.empty:
         return False
-    return bool(runs.groupby(["dataset", "experiment", "config"])["seed"].nunique().min() < 2)
+    once = runs.groupby(["dataset", "experiment", "config"])["seed"].nunique().min() < 2
+    return bool(once or _one_search(frames, base))
+
+
+def _one_search(frames, base: Base) -> bool:
+    """Whether what a search has found is judged, and a data set has been searched only once."""
+    found = frames.searched.groupby("dataset")["search_seed"].nunique()
+    return "optimization" in base.experiments and len(found) > 0 and bool(found.min() < 2)

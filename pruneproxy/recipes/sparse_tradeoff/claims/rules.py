@@ -135,7 +135,7 @@ def methods_alike(study) -> Weighed | None:
     if found is None or not spans:
         return found
     least = farthest_from(1)(spans)
-    return replace(found, text=f"{found.text}; hypervolume of SET over RigL {least.value:.3g} ({least.label})")
+    return replace(found, text=f"hypervolume of SET over RigL {least.value:.3g} ({least.label}); {found.text}")
 
 
 def resnets_sparser(study) -> Weighed | None:
@@ -192,7 +192,7 @@ def algorithm_does_not_matter(study) -> Weighed | None:
     asides = list(study.algorithm_asides().values())
     largest = {words: max(aside.get(words, 0.0) for aside in asides) for words in dict.fromkeys(chain(*asides))}
     return found and replace(
-        found, text="; ".join([found.text, *(f"{value:.3g} {words}" for words, value in largest.items())])
+        found, text="; ".join([*(f"{value:.3g} {words}" for words, value in largest.items()), found.text])
     )
 
 
@@ -235,7 +235,7 @@ def exponential(study) -> Weighed | None:
     if found is None or not shares:
         return found
     least = lowest(shares)
-    return replace(found, text=f"{found.text}; smallest share within the range {least.value:.3g} ({least.label})")
+    return replace(found, text=f"smallest share within the range {least.value:.3g} ({least.label}); {found.text}")
 
 
 RULES = {

@@ -21,7 +21,8 @@ ROWS = (
         text="by the extremes of the observed trade-off, or of two experiments; whether dominated points count is not "
         "said, and the accuracy filter comes first",
         code="not released",
-        ours="by all rows that are given; the filter comes first, and each table names its rows",
+        ours="by the front of each experiment, or by all its points as an option; the filter comes first for what a "
+        "search found, and the fixed configurations are not filtered",
         why="one extreme point changes all hypervolumes, so that only those of one table and data set compare",
         option="pruneproxy.pareto.volume",
         test="one_extreme_point_changes_the_hypervolume_of_all_others",
@@ -76,7 +77,7 @@ ROWS = (
         text="from a sole focus on one objective to a sole focus on another",
         code="the weights of a point are its normalised costs, so that the one with the worst error stands for a focus "
         "on error",
-        ours="as the code",
+        ours="as the code; the notebook shows even weights, which need the fewest forests",
         why="either end is a sole focus; in between the order of points is not the order of preference, so the other "
         "way round and even weights are options",
         option="pruneproxy.importance.WEIGHTS",

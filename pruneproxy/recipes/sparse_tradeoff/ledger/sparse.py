@@ -63,7 +63,8 @@ ROWS = (
         "Sec. 4.1.1",
         text="nothing on whole numbers of weights",
         code="each layer is rounded by itself, and Erdos-Renyi-Kernel balances with rounded-down numbers of zeros",
-        ours="all layers together hold the asked number of weights within one",
+        ours="all layers together hold the asked number of weights within one, but for layers that are left a single "
+        "weight",
         why="costs are compared at equal density",
         option="pruneproxy.sparse.counts",
         test="layers_rounded_one_by_one_miss_the_asked_number",
