@@ -51,7 +51,7 @@ def test_status_counts_and_estimates(tmp_path, capsys):
     line = capsys.readouterr().out
     assert "missing" in line and "of one worker" in line and "unknown" not in line
     main(["status", "hp_space", "--scale", "paper", "--records", str(tmp_path)])
-    assert re.search(r"828 missing   about \d+.\d h of one worker", capsys.readouterr().out)
+    assert re.search(r"828 missing   about \d+.\d (h|days|years) of one worker", capsys.readouterr().out)
     assert main(["status", "--records", str(tmp_path / "none")]) == 0
     assert len(capsys.readouterr().out.splitlines()) == sum(len(recipe.SCALES) for recipe in RECIPES.values())
 

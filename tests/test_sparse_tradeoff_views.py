@@ -98,7 +98,7 @@ def entry(name, experiment, kind, **labels):
 
 
 def test_records_become_a_row_per_training_and_per_trial(monkeypatch):
-    (case,) = cases("smoke", datasets="mnist")
+    (case,) = cases("smoke", datasets="mnist", epochs=3)
     dense, thin = fixed(case, 3), at(fixed(case), case, "set", 0.9)
     masks = {"label": "static", "updates": 0}
     search = {"base": to_dict(thin), "sampler": "mo-smac", "seed": 7, "objectives": views.MEASURED}
