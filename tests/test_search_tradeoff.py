@@ -339,6 +339,22 @@ def test_a_setting_that_diverges_has_the_error_of_guessing_and_its_whole_costs(t
     assert record["members"] == [] and record["status"] == "diverged"
 
 
+def test_a_density_that_no_layer_can_have_is_the_worst_and_ends_no_search(tmp_path):
+    densities = (Dimension(field="sparse.density", choices=(1e-4, 0.5), default=1e-4),)
+    search = replace(TRADE, space=densities, trials=3, sampler="random", intensify="race")
+    store = Store(tmp_path)
+    trials = runs.ensure(search, store)["trials"]
+    none = [trial for trial in trials if trial["settings"]["sparse.density"] == 1e-4]
+    dense = runs.ensure(replace(search.base, sparse=SparseConfig(method="dense")), store)
+    assert none and {trial["state"] for trial in none} == {"diverged"} and not none[0]["runs"]
+    assert none[0]["values"] == [
+        90.0,
+        dense["cost"]["multiplications"],
+        dense["cost"]["training_multiplications"],
+    ]
+    assert said(runs.ensure(search, Store(tmp_path / "again"))) == said(store.get(search.id))
+
+
 def test_samplers_are_told_logarithms_of_costs():
     assert TRADE.scaled((12.0, 1000.0, 0.0)) == (12.0, pytest.approx(3.0), 0.0)
     assert replace(TRADE, logged=()).scaled((12.0, 1000.0, 0.0)) == (12.0, 1000.0, 0.0)

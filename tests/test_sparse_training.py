@@ -242,9 +242,7 @@ def test_a_sparse_run_stopped_by_its_deadline_goes_on_bit_exactly(tmp_path, monk
 
 def test_sparse_training_names_a_run_of_its_own_and_its_scoring_run_is_dense():
     assert SPEC.id != replace(SPEC, sparse=None).id != replace(SPEC, sparse=SparseConfig()).id
-    pruned = replace(
-        SPEC, prune=runs.Pruning(channels=surgery.PruneConfig(target=0.6), scored_after=TrainConfig())
-    )
+    pruned = replace(SPEC, prune=runs.Pruning(channels=surgery.PruneConfig(target=0.6), scored_after=TrainConfig()))
     assert pruned.scoring_run.sparse is None and pruned.architecture.sparse is None
 
 

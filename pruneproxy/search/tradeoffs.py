@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pruneproxy import pareto, runs
+from pruneproxy import data, pareto, runs
 from pruneproxy.errors import UserError, choose
+from pruneproxy.estimates import dense_multiplications, training_multiplications
 from pruneproxy.runs import Conditions, RunSpec
 from pruneproxy.search.loop import Outcome, Report, check_several
 from pruneproxy.search.space import Dimension, apply
 from pruneproxy.search.studied import Studied, check_fields, check_trials
+from pruneproxy.sparse import Infeasible
 from pruneproxy.store import Store
 
 
@@ -47,7 +49,7 @@ class TradeoffSpec(Studied):
     objective. With `intensify="race"` it is compared after every fold with its rivals: the front of the earlier
     settings that were trained on all folds. When the mean of one of them over the same folds dominates its own, it is
     left with the mean over the folds that it has seen (state "stopped"). A setting diverges with its first fold that
-    does: it has the error of guessing, and is in no front.
+    does: it has the error of guessing, and is in no front. So has one whose density leaves a layer without a weight.
 
     With `default_first` the first setting is the defaults of the space. The sampler is told logarithms of the
     objectives in `logged`.
@@ -143,7 +145,10 @@ class Compared:
         rivals = self._rivals(report) if self.search.intensify == "race" else []
         records, state = [], "complete"
         for run in self.search.runs(settings):
-            records.append(self._record(run))
+            try:
+                records.append(self._record(run))
+            except Infeasible:
+                return self._infeasible(run)
             if records[-1]["status"] != "ok":
                 state = "diverged"
                 break
@@ -158,6 +163,15 @@ class Compared:
         self.trained += 0.0 if known else record["cost"]["seconds"]
         self.data = self.data or record["data"]
         return record
+
+    def _infeasible(self, run: RunSpec) -> Outcome:
+        """The worst: it guesses, at the cost of the dense network."""
+        values = {
+            "error": 100.0 - 100.0 / data.CATALOGUE[run.data.name].classes,
+            "inference": float(dense_multiplications(run.model, run.data)),
+            "training": float(training_multiplications(run)),
+        }
+        return Outcome(value=tuple(values[name] for name in self.search.objectives), state="diverged", run=())
 
     def _rivals(self, report: Report) -> list[list[dict]]:
         """The records of the front of the earlier settings that were trained on all folds."""

@@ -1,6 +1,6 @@
 """Sparse training: a fixed number of weights per layer, whose places stay (static) or move (SET, RigL)."""
 
-from pruneproxy.sparse.allocation import ALLOCATIONS, KEPT_DENSE, counts, densities
+from pruneproxy.sparse.allocation import ALLOCATIONS, KEPT_DENSE, Infeasible, counts, densities
 from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, SparseConfig
 from pruneproxy.sparse.speed import relative_speed
 from pruneproxy.sparse.topology import Topology
@@ -10,6 +10,7 @@ __all__ = [
     "ALLOCATIONS",
     "DROP_SCHEDULES",
     "KEPT_DENSE",
+    "Infeasible",
     "METHODS",
     "REMOVALS",
     "SEMANTICS",

@@ -5,6 +5,11 @@ from math import prod
 
 from pruneproxy.errors import UserError, choose
 
+
+class Infeasible(UserError):
+    """A density that leaves some layer nothing to train."""
+
+
 Shapes = Mapping[str, tuple[int, ...]]  # of the weights of each layer, in forward order
 
 
@@ -56,12 +61,12 @@ def densities(
     sparse = {name: shape for name, shape in shapes.items() if name not in dense}
     weights = sum(map(prod, sparse.values()))
     if not sparse:
-        raise UserError(
+        raise Infeasible(
             f"expected a layer that becomes sparse, got none: with kept_dense {kept_dense!r} all {len(shapes)} layers "
             f"stay dense, so choose another value"
         )
     if density * weights < len(sparse):
-        raise UserError(
+        raise Infeasible(
             f"expected a density that leaves a weight in each of the {len(sparse)} layers, at least "
             f"{len(sparse) / weights:.2g}, got {density:g}: raise it or widen the network"
         )
