@@ -83,14 +83,17 @@ class SparseConfig:
         choose(self.semantics, SEMANTICS, "semantics of topology updates")
         if self.drop_schedule is not None:
             choose(self.drop_schedule, DROP_SCHEDULES, "schedule of the drop fraction")
-        if not 0 < self.density <= 1:
+        if not _number(self.density) or not 0 < self.density <= 1:
             raise UserError(f"SparseConfig.density must be a share of the weights in (0, 1], got {self.density!r}")
         if type(self.interval) is not int or self.interval < 1:
             raise UserError(f"SparseConfig.interval must be a whole number of at least 1 step, got {self.interval!r}")
-        if not 0 <= self.end <= 1:
+        if not _number(self.end) or not 0 <= self.end <= 1:
             raise UserError(f"SparseConfig.end must be a share of the steps in [0, 1], got {self.end!r}")
-        if self.drop is not None and not 0 < self.drop <= 1:
+        if self.drop is not None and not (_number(self.drop) and 0 < self.drop <= 1):
             raise UserError(f"SparseConfig.drop must be None or a share of the weights in (0, 1], got {self.drop!r}")
+
+        if self.mask_seed is not None and type(self.mask_seed) is not int:
+            raise UserError(f"SparseConfig.mask_seed must be None or a whole number, got {self.mask_seed!r}")
 
     def last_update(self, steps: int) -> int:
         """The last step, counted from 0, at which there may be an update in a run of `steps` steps."""
@@ -108,3 +111,7 @@ class SparseConfig:
         drop = semantics.drop if self.drop is None else self.drop
         schedule = DROP_SCHEDULES[self.drop_schedule or semantics.drop_schedule]
         return drop * schedule(min(step / self.last_update(steps), 1.0))
+
+
+def _number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
