@@ -267,6 +267,7 @@ class TestInABrowser:
     def test_the_start_page_leads_to_the_first_one(self, book, browser):
         browser.open((book / "index.html").as_uri())
         browser.wait_for("location.pathname.endsWith('book/intro.html')")
+        assert browser.evaluate("location.pathname").endswith("book/intro.html")
 
     def test_no_page_writes_an_error_to_the_console(self, visits):
         assert not {visit.name: visit.errors for visit in visits if visit.errors}

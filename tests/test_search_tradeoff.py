@@ -25,7 +25,7 @@ from pruneproxy.search import (
     storages,
 )
 from pruneproxy.search.proposing import Draw
-from pruneproxy.search.samplers import Repeatable
+from pruneproxy.search.repeating import Repeatable
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store

@@ -14,8 +14,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.search import pruners, storages
-from pruneproxy.search.samplers import SAMPLERS, Own, Repeatable, copied
+from pruneproxy.search import storages
+from pruneproxy.search.parts import check_parts, check_several, proposing, stopping
 from pruneproxy.search.space import Dimension, active, check_space
 from pruneproxy.store import Busy
 
@@ -120,18 +120,10 @@ def optimise(
     signs = [choose(one, DIRECTIONS, "direction") for one in directions]
     if not isinstance(trials, int) or trials < 1:
         raise UserError(f"expected at least 1 trial, got {trials!r}")
-    if pruner == "hyperband" and (not isinstance(epochs, int) or epochs < 1):
-        raise UserError(f"expected the largest number of epochs for the pruner hyperband, got {epochs!r}")
     if len(signs) > 1:
         check_several(sampler, pruner)
-    if isinstance(sampler, str):
-        sampler = Repeatable(sampler, seed=seed, trials=trials, space=space, default_first=default_first)
-    else:
-        sampler = Own(sampler, seed=seed)
-    if isinstance(pruner, str):
-        stops = pruners.make(pruner, study=brackets or name, epochs=epochs, sign=signs[0])
-    else:
-        stops = copied(pruner, "pruner")
+    stops = stopping(pruner, study=brackets or name, epochs=epochs, sign=signs[0])
+    sampler = proposing(sampler, seed=seed, trials=trials, space=space, default_first=default_first)
     worsts = np.broadcast_to(np.asarray(worst, dtype=float), len(signs)).tolist()
     lock = lock or storages.locks(storage)
     study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock)
@@ -147,28 +139,6 @@ def optimise(
             if study.all_told():
                 return study.history()
             (pause or _pause)()
-
-
-def check_parts(sampler: str | BaseSampler, pruner: str | BasePruner):
-    """Raises unless both are names that are known or objects of Optuna."""
-    kinds = (("sampler", sampler, SAMPLERS, BaseSampler), ("pruner", pruner, pruners.PRUNERS, BasePruner))
-    for what, part, names, kind in kinds:
-        if isinstance(part, str):
-            choose(part, names, what)
-        elif not isinstance(part, kind):
-            made = f": make one of the class {part.__name__}" if isinstance(part, type) else ""
-            raise UserError(
-                f"expected the name of a {what} ({', '.join(names)}) or a {what} object of Optuna, got {part!r}{made}"
-            )
-
-
-def check_several(sampler: str | BaseSampler, pruner: str | BasePruner = "none"):
-    """Raises when a sampler or pruner cannot deal with several objectives."""
-    if isinstance(sampler, str) and not choose(sampler, SAMPLERS, "sampler").several:
-        able = [name for name, one in SAMPLERS.items() if one.several]
-        raise UserError(f"expected a sampler for several objectives, got {sampler!r}: take one of {', '.join(able)}")
-    if pruner != "none":
-        raise UserError("expected no pruner with several objectives: set pruner to none")
 
 
 def _pause():

@@ -13,7 +13,7 @@ from torch import nn
 from pruneproxy import search
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import Dimension, Outcome, Trial, storages
-from pruneproxy.search.loop import check_parts
+from pruneproxy.search.parts import check_parts
 from pruneproxy.tuning import networks, proxies
 from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
