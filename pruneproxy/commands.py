@@ -6,16 +6,15 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from pruneproxy import claims as claims_of
 from pruneproxy import data, workers
 from pruneproxy.errors import UserError, choose
-from pruneproxy.estimates import seconds_left
-from pruneproxy.locations import records_folder
+from pruneproxy.evidence import claims as claims_of
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES
-from pruneproxy.records import select
+from pruneproxy.runs.estimates import seconds_left
+from pruneproxy.runs.records import select
 from pruneproxy.search import storages
-from pruneproxy.store import Store
+from pruneproxy.store import Store, records_folder
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}

@@ -1,145 +1,88 @@
-"""From scores to kept channels: an allocation orders all removals, a target or a threshold says how many happen."""
+"""How many weights each layer keeps: uniform and Erdos-Renyi-Kernel densities."""
 
-import math
-from collections.abc import Callable, Mapping
-
-import torch
-from torch import Tensor
+from collections.abc import Mapping
+from math import prod
 
 from pruneproxy.errors import UserError, choose
 
-Removals = list[tuple[str, int]]  # (group, channel), first to go first
-Keep = dict[str, Tensor]  # group -> sorted indices of the kept channels
+
+class Infeasible(UserError):
+    """A density that leaves some layer nothing to train."""
 
 
-def _uniform(scores: Mapping[str, Tensor]) -> Removals:
-    """Every group loses the same share of its channels: after a share x, round(x * width) of them, weakest first."""
-    timed = [
-        ((rank + 0.5) / len(values), place, name, channel)
-        for place, (name, values) in enumerate(scores.items())
-        for rank, channel in enumerate(values.argsort(stable=True).tolist())
-    ]
-    return [(name, channel) for _, _, name, channel in sorted(timed)]
+Shapes = Mapping[str, tuple[int, ...]]  # of the weights of each layer, in forward order
 
 
-def _global(scores: Mapping[str, Tensor]) -> Removals:
-    """One ranking over all groups: the weakest channel of the whole network goes first."""
-    ranked = [
-        (value, place, channel, name)
-        for place, (name, values) in enumerate(scores.items())
-        for channel, value in enumerate(values.tolist())
-    ]
-    return [(name, channel) for _, _, channel, name in sorted(ranked)]
+def _uniform(shapes: Shapes, density: float) -> dict[str, float]:
+    """The same density everywhere."""
+    return dict.fromkeys(shapes, density)
 
 
-ALLOCATIONS = {"uniform": _uniform, "global": _global}
+def _erk(shapes: Shapes, density: float) -> dict[str, float]:
+    """epsilon * sum(shape) / prod(shape), at most 1, with the epsilon that meets the target.
 
-
-def removal_order(scores: Mapping[str, Tensor], *, allocation: str, floor: int | Mapping[str, int] = 1) -> Removals:
-    """All removals that leave at least `floor` channels in every group, in the order in which they happen.
-
-    `floor` is one number for all groups or one per group.
+    (Evci et al. 2020, Sec. 3.) Whenever layers would pass 1 they are made dense, and the rest is solved anew.
     """
-    left = {name: len(values) for name, values in scores.items()}
-    least = floor if isinstance(floor, Mapping) else dict.fromkeys(left, floor)
-    order = []
-    for name, channel in choose(allocation, ALLOCATIONS, "allocation")(scores):
-        if left[name] > least[name]:
-            left[name] -= 1
-            order.append((name, channel))
-    return order
+    full: set[str] = set()
+    while True:
+        open_ = [name for name in shapes if name not in full]
+        wanted = density * sum(map(prod, shapes.values())) - sum(prod(shapes[name]) for name in full)
+        epsilon = wanted / sum(sum(shapes[name]) for name in open_) if open_ else 0.0
+        found = {name: epsilon * sum(shapes[name]) / prod(shapes[name]) for name in open_}
+        over = {name for name, value in found.items() if value > 1}
+        if not over:
+            return {name: found.get(name, 1.0) for name in shapes}
+        full |= over
 
 
-def keep_after(removals: Removals, widths: Mapping[str, int]) -> Keep:
-    """The channels of each group that remain after `removals`."""
-    kept = {name: torch.ones(width, dtype=torch.bool) for name, width in widths.items()}
-    for name, channel in removals:
-        kept[name][channel] = False
-    return {name: mask.nonzero().flatten() for name, mask in kept.items()}
+ALLOCATIONS = {"uniform": _uniform, "erk": _erk}
 
 
-def kept_widths(keep: Keep) -> dict[str, int]:
-    """How many channels each group keeps."""
-    return {name: len(index) for name, index in keep.items()}
+def _none(names: list[str]) -> list[str]:
+    return []
 
 
-def closest(
-    removals: Removals, widths: Mapping[str, int], cost: Callable[[Mapping[str, int]], int], target: int
-) -> Keep:
-    """The prefix of `removals` whose cost comes closest to `target`.
+KEPT_DENSE = {
+    "none": _none,  # every weight matrix and kernel becomes sparse, projections too (002's released code)
+    "first": lambda names: names[:1],  # as RigL's uniform allocation
+    "last": lambda names: names[-1:],  # as SET
+    "ends": lambda names: [names[0], names[-1]],  # 002, Sec. 2.2.2: the first and last layers often remain dense
+}
 
-    The cost falls with every removal, so bisection finds the last prefix at or above the target; it or its successor
-    is the answer, off by at most half the cost of one channel.
-    """
 
-    def cost_after(count):
-        return cost(kept_widths(keep_after(removals[:count], widths)))
-
-    if cost_after(len(removals)) > target:
-        raise UserError(
-            f"expected a target of at least {cost_after(len(removals)):,} multiplications, which is what "
-            f"remains when every group is at its floor, got {target:,}: raise the target or lower the floor"
+def densities(
+    shapes: Shapes, density: float, *, allocation: str = "uniform", kept_dense: str = "none"
+) -> dict[str, float]:
+    """The density of every layer; `density` is that of all weights of the layers that are not kept dense."""
+    if not 0 < density <= 1:
+        raise UserError(f"expected a density in (0, 1], got {density!r}: give the share of the weights that is kept")
+    rule = choose(allocation, ALLOCATIONS, "allocation of density")
+    dense = choose(kept_dense, KEPT_DENSE, "choice of layers kept dense")(list(shapes))
+    sparse = {name: shape for name, shape in shapes.items() if name not in dense}
+    weights = sum(map(prod, sparse.values()))
+    if not sparse:
+        raise Infeasible(
+            f"expected a layer that becomes sparse, got none: with kept_dense {kept_dense!r} all {len(shapes)} layers "
+            f"stay dense, so choose another value"
         )
-    low, high = 0, len(removals)  # cost(low) >= target >= cost(high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if cost_after(middle) >= target else (low, middle)
-    best = min((low, high), key=lambda count: abs(cost_after(count) - target))
-    return keep_after(removals[:best], widths)
+    if density * weights < len(sparse):
+        raise Infeasible(
+            f"expected a density that leaves a weight in each of the {len(sparse)} layers, at least "
+            f"{len(sparse) / weights:.2g}, got {density:g}: raise it or widen the network"
+        )
+    found = dict.fromkeys(shapes, 1.0) | rule(sparse, density)
+    return {name: found[name] for name in shapes}
 
 
-ROUNDINGS = {
-    "up": "the ratio that remains is at least sigma (000, Algorithm 1)",
-    "down": "whole channels below it are cut off, as the released code's int() does",
-}
+def counts(shapes: Shapes, densities: Mapping[str, float]) -> dict[str, int]:
+    """The kept weights of every layer, at least 1: their sum is that of the densities within one weight.
 
-
-def least_kept(widths: Mapping[str, int], *, sigma: float, rounding: str = "up", floor: int = 1) -> dict[str, int]:
-    """How many channels every group keeps at least: sigma of its width, rounded, and `floor`, but not more than all."""
-    choose(rounding, ROUNDINGS, "rounding of sigma")
-    whole = math.ceil if rounding == "up" else math.floor
-    nudge = -1e-9 if rounding == "up" else 1e-9  # 0.15 * 40 is 6 in either
-    return {name: min(width, max(floor, whole(sigma * width + nudge))) for name, width in widths.items()}
-
-
-def threshold(scores: Mapping[str, Tensor], percentile: float) -> float:
-    """tau, the `percentile`-th percentile of all scores taken together (000, Algorithm 1, step 4), interpolated."""
-    return torch.cat([values.double() for values in scores.values()]).quantile(percentile / 100).item()
-
-
-def surviving(scores: Mapping[str, Tensor], tau: float) -> dict[str, int]:
-    """How many channels of each group score at least `tau`; none may be, which collapses the layer."""
-    return {name: int((values >= tau).sum()) for name, values in scores.items()}
-
-
-def _by_rank(scores: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    return scores.argsort(stable=True)[len(scores) - count :]
-
-
-def _by_argsort(scores: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    return (scores.argsort(stable=True) >= len(scores) - count).nonzero().flatten()
-
-
-def _by_chance(scores: Tensor, count: int, generator: torch.Generator | None) -> Tensor:
-    if generator is None:
-        raise UserError("expected a generator to pick channels at random, got none: pass one to choose_channels")
-    return torch.randperm(len(scores), generator=generator)[:count]
-
-
-PICKED = {  # how a group's channels are picked once their number is known
-    "rank": _by_rank,  # the best ones
-    "argsort": _by_argsort,  # 000's released code: places where argsort holds a large number, which is no rank test
-    "random": _by_chance,  # any, at the same widths
-}
-
-
-def pick(
-    scores: Mapping[str, Tensor],
-    counts: Mapping[str, int],
-    *,
-    picked: str = "rank",
-    generator: torch.Generator | None = None,
-) -> Keep:
-    """The kept channels of each group, as many as `counts` says."""
-    rule = choose(picked, PICKED, "way of picking")
-    return {name: rule(values, counts[name], generator).sort().values for name, values in scores.items()}
+    Densities times weights are cut to whole numbers, and what is missing goes to the largest fractions. Where uniform
+    densities leave layers less than one weight, the weight that each keeps nevertheless comes on top.
+    """
+    exact = {name: densities[name] * prod(shape) for name, shape in shapes.items()}
+    found = {name: max(1, int(value + 1e-9)) for name, value in exact.items()}  # 0.29 * 100 is 28.999...
+    missing = max(0, round(sum(exact.values())) - sum(found.values()))
+    for name in sorted(exact, key=lambda name: found[name] - exact[name])[:missing]:
+        found[name] += 1
+    return found

@@ -10,11 +10,10 @@ import pandas as pd
 
 from pruneproxy import workers
 from pruneproxy.errors import UserError, choose
-from pruneproxy.locations import records_folder
 from pruneproxy.recipes import RECIPES
-from pruneproxy.records import select, trained
+from pruneproxy.runs.records import select, trained
 from pruneproxy.specs import check_names
-from pruneproxy.store import Store
+from pruneproxy.store import Store, records_folder
 
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
 LITERALS = (bool, int, float, str, tuple, list)

@@ -9,9 +9,9 @@ from devtools import Browser, executable
 
 from pruneproxy.book import contents, docstrings, evidence, html, making, pages
 from pruneproxy.book.__main__ import assignment, main
-from pruneproxy.claims import Claim, Verdict
 from pruneproxy.errors import UserError
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.claims import Claim, Verdict
+from pruneproxy.evidence.ledger import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIM = Claim(id="X-1", text="Water is wet | always.", where="Sec. 1", quantity="wetness", confirm="> 0", refute="<= 0")

@@ -5,9 +5,21 @@ import pandas as pd
 import pytest
 from test_stats import noisy
 
-from pruneproxy import claims
-from pruneproxy.claims import Effect, Verdict, above, at_least, below, every, most, outside, some, statuses, within
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import claims
+from pruneproxy.evidence.claims import (
+    Effect,
+    Verdict,
+    above,
+    at_least,
+    below,
+    every,
+    most,
+    outside,
+    some,
+    statuses,
+    within,
+)
 from pruneproxy.recipes.hp_space.claims import CLAIMS, check, evaluate
 from pruneproxy.recipes.hp_space.claims.rules import RULES
 from pruneproxy.recipes.hp_space.noise import cross_fitted, regions

@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from pruneproxy import data, estimates, runs, surgery
+from pruneproxy import data, runs, surgery
 from pruneproxy.recipes import hp_space
+from pruneproxy.runs import estimates
 from pruneproxy.search import Dimension, SearchSpec, WinnerSpec
 
 

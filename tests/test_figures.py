@@ -6,8 +6,9 @@ import pytest
 from matplotlib.colors import to_rgba
 from test_claims import study
 
-from pruneproxy import figures, stats
+from pruneproxy import stats
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import figures
 from pruneproxy.recipes.hp_space import figures as thesis
 
 

@@ -17,7 +17,17 @@ OPEN_FILES = ("store", "data", "published", "book", "environment")
 PRINT = ("__main__", "book.__main__", "bench")
 FILE_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rmtree", "copytree"}
 FILE_CALLS |= {"savez", "savez_compressed", "save_file", "load_file", "read_csv", "to_csv"}
-FRAMES_ONLY = ("stats", "pareto", "importance", "published", "tables", "figures", "claims", "ledger")
+FRAMES_ONLY = (
+    "stats",
+    "pareto",
+    "importance",
+    "published",
+    "space",
+    "evidence.tables",
+    "evidence.figures",
+    "evidence.verdicts",
+    "evidence.ledger",
+)
 
 
 def tree(module: str) -> ast.Module:

@@ -11,10 +11,11 @@ import torch
 from scipy import stats as scipy_stats
 from test_stats import noisy
 
-from pruneproxy import costs, data, ledger, masks, models, published, runs, scores, stats, surgery
+from pruneproxy import channels, costs, data, models, published, runs, scores, stats, surgery
 from pruneproxy.data.loading import constants
 from pruneproxy.errors import UserError
-from pruneproxy.ledger import Row, collect
+from pruneproxy.evidence import ledger
+from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.recipes import RECIPES, hp_space
 from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import pruning
@@ -148,7 +149,7 @@ def test_target_is_the_share_of_multiplications_that_remains():
 
 def test_uniform_and_global_allocation_keep_other_channels():
     scored = {"a": torch.tensor([1.0, 2.0, 3.0, 4.0]), "b": torch.tensor([10.0, 20.0, 30.0, 40.0])}
-    uniform, everywhere = (masks.removal_order(scored, allocation=name)[:2] for name in ("uniform", "global"))
+    uniform, everywhere = (channels.removal_order(scored, allocation=name)[:2] for name in ("uniform", "global"))
     assert set(uniform) == {("a", 0), ("b", 0)} and set(everywhere) == {("a", 0), ("a", 1)}
 
 

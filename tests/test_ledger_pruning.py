@@ -8,7 +8,8 @@ from test_ledger import functions_in
 from test_surgery_merging import group_of, twins
 from test_surgery_merging import network as trained_network
 
-from pruneproxy import costs, data, ledger, masks, models, runs, scores, surgery
+from pruneproxy import channels, costs, data, models, runs, scores, surgery
+from pruneproxy.evidence import ledger
 from pruneproxy.recipes.proxy_hpo.ledger.pruning import ROWS
 from pruneproxy.scores import Choices
 from pruneproxy.scores.saliency import weight_gradients
@@ -80,7 +81,7 @@ def test_with_batch_statistics_signed_channel_scores_vanish():
 def test_sum_and_mean_over_fan_in_give_layers_other_shares():
     model = network("vgg16_bn", width=0.25)
     config = replace(PAPER, percentile=50, sigma=0.0)
-    summed, mean = (masks.kept_widths(choose(model, replace(config, fan_in=rule))) for rule in ("sum", "mean"))
+    summed, mean = (channels.kept_widths(choose(model, replace(config, fan_in=rule))) for rule in ("sum", "mean"))
     assert summed["stage5.2"] > mean["stage5.2"]  # a fan-in of 9 * 128 against 27 in the first layer
     assert sum(summed.values()) == pytest.approx(sum(mean.values()), abs=2)
 
@@ -97,7 +98,7 @@ def test_a_real_batch_in_one_step_scores_differently_from_iterative_synflow():
     single, iterative = (
         choose(model, replace(PAPER, score=name, rounds=5)) for name in ("synflow", "synflow-iterative")
     )
-    assert masks.kept_widths(single) != masks.kept_widths(iterative)
+    assert channels.kept_widths(single) != channels.kept_widths(iterative)
     other = surgery.choose_channels(model, PAPER, batch=images().flip(0) * 0.1 + 1)
     assert any(single[name].tolist() != other[name].tolist() for name in single)
 
@@ -105,7 +106,9 @@ def test_a_real_batch_in_one_step_scores_differently_from_iterative_synflow():
 def test_a_percentile_over_layers_keeps_another_share_than_one_over_groups():
     model = network(shortcut="B-plain")
     config = replace(PAPER, scope="stem", fan_in="sum", sigma=0.0)
-    over = {name: masks.kept_widths(choose(model, replace(config, threshold_over=name))) for name in surgery.THRESHOLDS}
+    over = {
+        name: channels.kept_widths(choose(model, replace(config, threshold_over=name))) for name in surgery.THRESHOLDS
+    }
     assert over["layers"] != over["groups"]
     total = sum(group.width for group in model.groups())
     assert sum(over["layers"].values()) / total != pytest.approx(0.15, abs=0.005)
@@ -113,7 +116,7 @@ def test_a_percentile_over_layers_keeps_another_share_than_one_over_groups():
 
 def test_sigma_rounded_down_breaks_the_stated_bound():
     width, sigma = 64, 0.15
-    least = {rule: masks.least_kept({"a": width}, sigma=sigma, rounding=rule)["a"] for rule in masks.ROUNDINGS}
+    least = {rule: channels.least_kept({"a": width}, sigma=sigma, rounding=rule)["a"] for rule in channels.ROUNDINGS}
     assert least["down"] / width < sigma <= least["up"] / width
 
 
@@ -122,7 +125,7 @@ def test_positions_in_an_argsort_overlap_with_the_best_channels_as_chance_does()
     overlaps = []
     for _ in range(draws):
         drawn = {"a": torch.rand(width, generator=generator)}
-        best, found = (set(masks.pick(drawn, {"a": kept}, picked=way)["a"].tolist()) for way in ("rank", "argsort"))
+        best, found = (set(channels.pick(drawn, {"a": kept}, picked=way)["a"].tolist()) for way in ("rank", "argsort"))
         overlaps.append(len(best & found) / kept)
     chance = kept / width
     both = ((kept - 1) ** 2 + (width - kept) * kept) / (width * (width - 1)) + 1 / width
@@ -136,7 +139,7 @@ def test_positions_in_an_argsort_overlap_with_the_best_channels_as_chance_does()
 def test_streams_that_follow_the_stem_are_as_narrow_in_every_stage():
     model = network(shortcut="B-plain")
     widths = {
-        scope: masks.kept_widths(choose(model, replace(PAPER, sign="signed", scope=scope)))
+        scope: channels.kept_widths(choose(model, replace(PAPER, sign="signed", scope=scope)))
         for scope in ("stem", "all", "inner")
     }
     streams = ("layer1", "layer2", "layer3")

@@ -11,9 +11,10 @@ from test_ledger import functions_in
 from torch import nn
 from torch.nn import functional
 
-from pruneproxy import costs, data, importance, ledger, models, published, sparse
+from pruneproxy import costs, data, importance, models, published, sparse
 from pruneproxy.costs import RIGL_CHARGED, SparseCost
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import ledger
 from pruneproxy.models import ModelConfig
 from pruneproxy.randomness import generator
 from pruneproxy.recipes import sparse_tradeoff

@@ -12,11 +12,12 @@ from sklearn.ensemble import RandomForestRegressor
 from test_importance_clusters import blobs
 from test_ledger import functions_in
 
-from pruneproxy import data, importance, ledger, models, pareto, published
+from pruneproxy import data, importance, models, pareto, published
 from pruneproxy.data.augment import random_crop, random_translation
 from pruneproxy.data.loading import choose_rows, constants
 from pruneproxy.data.stored import Stored
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import ledger
 from pruneproxy.importance import Axis, ForestConfig, PanConfig
 from pruneproxy.importance.biclusters import _medoids
 from pruneproxy.pareto import Objective

@@ -10,11 +10,12 @@ from scipy import stats as scipy_stats
 from pruneproxy import workers
 from pruneproxy.errors import UserError
 from pruneproxy.recipes import proxy_hpo
-from pruneproxy.recipes.proxy_hpo import experiments, figures, frames, proxies, tables
+from pruneproxy.recipes.proxy_hpo import experiments, figures, frames, tables
 from pruneproxy.runs import RunSpec
+from pruneproxy.runs.timing import TimingSpec
 from pruneproxy.search import SearchSpec, WinnerSpec
+from pruneproxy.stats import proxies
 from pruneproxy.store import Store
-from pruneproxy.timing import TimingSpec
 
 FEW = {"trials": 2, "trials_five": 2, "epochs": 1, "train_images": 60, "networks": "resnet56-cifar10", "configs": 2}
 

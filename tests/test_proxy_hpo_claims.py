@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from pruneproxy.errors import UserError
+from pruneproxy.evidence.effects import Cell, deviations, grouped, resampled
 from pruneproxy.recipes.proxy_hpo import by_network, check, evaluate, printed_verdicts
 from pruneproxy.recipes.proxy_hpo.claims import COLUMNS as READ
-from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, deviations, grouped, resampled
 from pruneproxy.recipes.proxy_hpo.claims.rules import NEEDS, RULES, TABLES
 from pruneproxy.recipes.proxy_hpo.claims.study import Study, paired
 from pruneproxy.recipes.proxy_hpo.claims.texts import CLAIMS

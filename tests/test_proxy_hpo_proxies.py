@@ -8,8 +8,9 @@ import pytest
 from scipy import stats as scipy_stats
 
 from pruneproxy.errors import UserError
-from pruneproxy.recipes.proxy_hpo import proxies, tables
+from pruneproxy.recipes.proxy_hpo import tables
 from pruneproxy.recipes.proxy_hpo.claims.study import FIVE, Study
+from pruneproxy.stats import proxies
 
 ABOUT = {"case": "resnet56-cifar10", "network": "resnet56", "title": "t", "dataset": "CIFAR10", "data": "digits"}
 DRAWN = np.random.default_rng(3)

@@ -1,7 +1,7 @@
 import pytest
 
 from pruneproxy.errors import UserError
-from pruneproxy.records import check_copies, trained
+from pruneproxy.runs.records import check_copies, trained
 
 
 def record(fingerprint="a", kind=None, name="mnist"):

@@ -5,7 +5,7 @@ import torch
 from scipy import spatial
 from torch.nn import functional
 
-from pruneproxy import costs, masks, models, scores, surgery
+from pruneproxy import channels, costs, models, scores, surgery
 from pruneproxy.errors import UserError
 from pruneproxy.scores import Choices
 from pruneproxy.scores.flow import absolute_flow
@@ -82,7 +82,7 @@ def test_single_shot_synflow_empties_a_layer_where_iterative_does_not():
     at_once = absolute_flow(model, model.groups(), ones, Choices())
     steps = scores.of_groups(model, model.groups(), score="synflow-iterative", choices=Choices(density=0.03))
     survive = {
-        name: min(masks.surviving(values, masks.threshold(values, 97)).values())
+        name: min(channels.surviving(values, channels.threshold(values, 97)).values())
         for name, values in {"at once": at_once, "steps": steps}.items()
     }
     assert survive["at once"] == 0 < survive["steps"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pruneproxy import costs, data, masks, models, runs, surgery
+from pruneproxy import channels, costs, data, models, runs, surgery
 from pruneproxy.errors import UserError
 from pruneproxy.store import Store
 from pruneproxy.surgery import PruneConfig
@@ -82,29 +82,31 @@ def test_a_threshold_over_layers_counts_what_groups_add_up():
         surgery.choose_channels(model, PruneConfig(percentile=50, scope="all", threshold_over=population))
         for population in surgery.THRESHOLDS
     ]
-    assert masks.kept_widths(keeps[0]) != masks.kept_widths(keeps[1])
+    assert channels.kept_widths(keeps[0]) != channels.kept_widths(keeps[1])
 
 
 @pytest.mark.parametrize("share,width,up,down", [(0.15, 64, 10, 9), (0.15, 40, 6, 6), (0.15, 3, 1, 1), (1.0, 5, 5, 5)])
 def test_the_floor_is_rounded_up_or_down(share, width, up, down):
     for rounding, expected in (("up", up), ("down", down)):
-        assert masks.least_kept({"a": width}, sigma=share, rounding=rounding) == {"a": expected}
+        assert channels.least_kept({"a": width}, sigma=share, rounding=rounding) == {"a": expected}
 
 
 def test_a_group_below_sigma_keeps_its_next_best():
     scores = {"a": torch.arange(10.0), "b": torch.arange(10.0) + 100}
-    tau = masks.threshold(scores, 50)
-    counts = {name: max(count, 3) for name, count in masks.surviving(scores, tau).items()}
-    assert masks.surviving(scores, tau) == {"a": 0, "b": 10}
-    assert masks.pick(scores, counts)["a"].tolist() == [7, 8, 9]
+    tau = channels.threshold(scores, 50)
+    counts = {name: max(count, 3) for name, count in channels.surviving(scores, tau).items()}
+    assert channels.surviving(scores, tau) == {"a": 0, "b": 10}
+    assert channels.pick(scores, counts)["a"].tolist() == [7, 8, 9]
 
 
-@pytest.mark.parametrize("picked", masks.PICKED)
+@pytest.mark.parametrize("picked", channels.PICKED)
 def test_every_way_of_picking_keeps_the_same_widths(picked):
     model = network("resnet20", width=0.5)
     config = PruneConfig(percentile=50, scope="all", sigma=0.2, picked=picked)
     keep = surgery.choose_channels(model, config, generator=torch.Generator().manual_seed(0))
-    assert masks.kept_widths(keep) == masks.kept_widths(surgery.choose_channels(model, replace(config, picked="rank")))
+    assert channels.kept_widths(keep) == channels.kept_widths(
+        surgery.choose_channels(model, replace(config, picked="rank"))
+    )
     assert all(index.tolist() == sorted(set(index.tolist())) for index in keep.values())
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from test_claims import study
 
-from pruneproxy import published, stats, tables
+from pruneproxy import published, stats
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import tables
 from pruneproxy.recipes.hp_space import tables as thesis
 
 

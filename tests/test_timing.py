@@ -8,8 +8,8 @@ from pruneproxy import environment, runs, surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError
 from pruneproxy.models import ModelConfig
+from pruneproxy.runs.timing import TimingSpec
 from pruneproxy.store import Store
-from pruneproxy.timing import TimingSpec
 
 FULL = runs.RunSpec(data=DataConfig(train_images=60), model=ModelConfig(name="resnet8", width=0.5))
 CHANNELS = surgery.PruneConfig(percentile=85, sigma=0.15, score="synflow", fan_in="mean", scope="all", batch=16)

@@ -12,7 +12,8 @@ from torch import nn
 
 from pruneproxy import costs, models, tuning
 from pruneproxy.errors import UserError
-from pruneproxy.tuning import graph, networks, proxies
+from pruneproxy.surgery import foreign, graph
+from pruneproxy.tuning import proxy as proxies
 
 OURS = [
     ("vgg16_bn", {"width": 0.1}, (3, 32, 32)),
@@ -65,7 +66,7 @@ def test_the_dependency_graph_finds_the_network_that_declared_groups_give(name, 
 @pytest.mark.parametrize("name, choices, shape", OURS[:3], ids=lambda value: value if isinstance(value, str) else "")
 def test_multiplications_by_torchs_counter_are_ours(name, choices, shape):
     network = ours(name, choices, shape)
-    assert networks.multiplications(network, batch(4, *shape)) == costs.total(costs.layers(network))
+    assert foreign.multiplications(network, batch(4, *shape)) == costs.total(costs.layers(network))
 
 
 def test_the_narrow_network_computes_what_the_full_one_does_with_its_channels_at_zero():
@@ -134,7 +135,7 @@ def test_a_seed_makes_the_network_and_nothing_of_the_caller_changes():
     assert torch.equal(torch.get_rng_state(), state)
     assert (torch.rand(1).item(), np.random.rand(), random.random()) == drawn
     assert all(torch.equal(value, before[key]) for key, value in shared.state_dict().items()) and shared.training
-    one, same, other = (networks.make(small, seed)[0].weight for seed in (1, 1, 2))
+    one, same, other = (foreign.make(small, seed)[0].weight for seed in (1, 1, 2))
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
@@ -275,7 +276,7 @@ def test_arguments_may_be_several_and_outputs_nested(example):
     proxy = tuning.build_proxy(Residual, example, percentile=60)
     assert set(proxy.kept) == {"left", "right", "joined"} and not proxy.network.left.weight.requires_grad
     assert proxy.network.joined.in_features == proxy.kept["left"][1] + proxy.kept["right"][1]
-    assert networks.call(proxy.network, example)["logits"].shape == (6, 2)
+    assert foreign.call(proxy.network, example)["logits"].shape == (6, 2)
 
 
 class Joined(nn.Module):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pruneproxy import commands
-from pruneproxy.claims import Claim, Verdict
-from pruneproxy.ledger import Row, collect
+from pruneproxy.evidence.claims import Claim, Verdict
+from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.recipes import RECIPES
 from pruneproxy.store import Store
 

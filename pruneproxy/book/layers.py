@@ -5,12 +5,12 @@ from pathlib import Path
 import pruneproxy
 
 LAYERS = {
-    "Foundations": ("errors", "randomness", "specs", "environment", "locations"),
-    "Pure maths": ("scores", "masks", "costs", "curvature", "stats", "pareto", "importance"),
+    "Foundations": ("errors", "randomness", "specs", "environment"),
+    "Pure maths": ("scores", "channels", "masks", "costs", "space", "curvature", "stats", "pareto", "importance"),
     "Networks and data": ("models", "data", "surgery", "published"),
     "Procedures": ("train", "sparse", "ekg"),
-    "Runs and results": ("store", "records", "runs", "timing", "search", "workers", "estimates"),
-    "Tables, figures, claims": ("tables", "figures", "claims", "judging", "ledger"),
+    "Runs and results": ("store", "runs", "search", "workers"),
+    "Evidence": ("evidence",),
     "Recipes": ("recipes",),
     "Entry points": ("tuning", "commands", "notebook", "bench", "book", "__main__"),
 }

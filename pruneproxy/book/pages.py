@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pruneproxy.book.layers import LAYERS, layer, modules
-from pruneproxy.claims import STATUSES, Claim, Verdict
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.claims import STATUSES, Claim, Verdict
+from pruneproxy.evidence.ledger import Row
 
 
 def claims_table(

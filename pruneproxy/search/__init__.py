@@ -11,8 +11,8 @@ from pruneproxy.search.fronts import FrontSpec, SweepSpec
 from pruneproxy.search.loop import DIRECTIONS, Outcome, Trial, best, optimise
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
-from pruneproxy.search.space import Dimension, apply, budget, completed, settings_table
 from pruneproxy.search.tradeoffs import INTENSIFY, MEASURES, TradeoffSpec
+from pruneproxy.space import Dimension, apply, budget, completed, settings_table
 
 __all__ = [
     "BEST_OF",

@@ -9,9 +9,9 @@ from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
 from pruneproxy.search.loop import best
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
-from pruneproxy.search.space import Dimension, apply
 from pruneproxy.search.studied import Studied, check_fields, check_trials, rows
 from pruneproxy.search.trials import Stored, WarmStarted
+from pruneproxy.space import Dimension, apply
 from pruneproxy.specs import identity, to_dict
 from pruneproxy.store import Store, now
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from pruneproxy import environment, pareto, runs
 from pruneproxy.errors import UserError, choose
 from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
-from pruneproxy.search.space import apply
 from pruneproxy.search.tradeoffs import TradeoffSpec, error
+from pruneproxy.space import apply
 from pruneproxy.sparse.updates import METHODS
 from pruneproxy.specs import identity, to_dict
 from pruneproxy.store import Store, now

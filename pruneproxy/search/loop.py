@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import storages
 from pruneproxy.search.parts import check_parts, check_several, proposing, stopping
-from pruneproxy.search.space import Dimension, active, check_space
+from pruneproxy.space import Dimension, active, check_space
 from pruneproxy.store import Busy
 
 STATES = {

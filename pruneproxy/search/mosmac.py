@@ -10,7 +10,7 @@ from scipy.special import erfcx, ndtr
 from pruneproxy import pareto
 from pruneproxy.errors import choose
 from pruneproxy.search.proposing import Draw, Proposing
-from pruneproxy.search.space import completed, restricted
+from pruneproxy.space import completed, restricted
 
 RANDOM = 0.5  # of the proposals are random draws, as in the settings of 002's released code
 TREES = {"n_estimators": 10, "max_features": 5 / 6, "min_samples_split": 3, "min_samples_leaf": 3, "max_depth": 20}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from optuna.samplers import BaseSampler, RandomSampler
 
-from pruneproxy.search.space import Dimension
+from pruneproxy.space import Dimension
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import stream_seed
 from pruneproxy.search.proposing import Draw
 from pruneproxy.search.samplers import SAMPLERS
-from pruneproxy.search.space import Dimension, completed
+from pruneproxy.space import Dimension, completed
 
 
 class Repeatable(BaseSampler):

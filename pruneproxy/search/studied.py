@@ -9,7 +9,7 @@ from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
 from pruneproxy.search.loop import Trial, optimise
-from pruneproxy.search.space import Dimension, apply, check_space
+from pruneproxy.space import Dimension, apply, check_space
 from pruneproxy.specs import identity, to_dict
 from pruneproxy.store import Store, now
 

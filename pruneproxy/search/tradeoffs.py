@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from pruneproxy import data, pareto, runs
 from pruneproxy.errors import UserError, choose
-from pruneproxy.estimates import dense_multiplications, training_multiplications
 from pruneproxy.runs import Conditions, RunSpec
+from pruneproxy.runs.estimates import dense_multiplications, training_multiplications
 from pruneproxy.search.loop import Outcome, Report
 from pruneproxy.search.parts import check_several
-from pruneproxy.search.space import Dimension, apply
 from pruneproxy.search.studied import Studied, check_fields, check_trials
+from pruneproxy.space import Dimension, apply
 from pruneproxy.sparse import Infeasible
 from pruneproxy.store import Store
 

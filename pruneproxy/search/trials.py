@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pruneproxy import costs, data, environment, runs
 from pruneproxy.runs import Conditions, RunSpec
 from pruneproxy.search.loop import Outcome, Report
-from pruneproxy.search.space import apply
+from pruneproxy.space import apply
 from pruneproxy.store import Store
 from pruneproxy.train import Training
 

@@ -1,6 +1,6 @@
 """Sparse training: a fixed number of weights per layer, whose places stay (static) or move (SET, RigL)."""
 
-from pruneproxy.sparse.allocation import ALLOCATIONS, KEPT_DENSE, Infeasible, counts, densities
+from pruneproxy.masks import ALLOCATIONS, KEPT_DENSE, Infeasible, counts, densities
 from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, SparseConfig
 from pruneproxy.sparse.speed import relative_speed
 from pruneproxy.sparse.topology import Topology

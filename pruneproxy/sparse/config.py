@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.sparse.allocation import ALLOCATIONS, KEPT_DENSE
+from pruneproxy.masks import ALLOCATIONS, KEPT_DENSE
 from pruneproxy.sparse.updates import METHODS
 
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneproxy import data
+from pruneproxy.masks import counts, densities
 from pruneproxy.randomness import generator
-from pruneproxy.sparse.allocation import counts, densities
 from pruneproxy.sparse.config import SEMANTICS, SparseConfig
 from pruneproxy.sparse.updates import METHODS, updated
 

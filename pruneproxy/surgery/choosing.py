@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import costs, masks, scores
+from pruneproxy import channels, costs, scores
 from pruneproxy.errors import UserError, choose
 from pruneproxy.surgery.config import SCOPES, PruneConfig
 
@@ -23,7 +23,7 @@ def prunable(model: nn.Module, scope: str = "inner") -> list:
 
 def choose_channels(
     model: nn.Module, config: PruneConfig, *, batch: Batch | None = None, generator: torch.Generator | None = None
-) -> masks.Keep:
+) -> channels.Keep:
     """The channels that `config` keeps, scored on the weights that `model` has now.
 
     `batch` holds the images, and for 3SP the labels, that some scores look at; what is random comes from `generator`.
@@ -34,13 +34,13 @@ def choose_channels(
     if config.scope == "stem" and layered:
         scored[groups[0].name] = layered[groups[0].producers[0]]  # the blocks behind the stem only follow it
     widths = {group.name: group.width for group in groups}
-    least = masks.least_kept(widths, sigma=config.sigma, rounding=config.sigma_rounding, floor=config.floor)
+    least = channels.least_kept(widths, sigma=config.sigma, rounding=config.sigma_rounding, floor=config.floor)
     if config.percentile is None:
-        counts = masks.kept_widths(_to_target(model, config, scored, widths, least))
+        counts = channels.kept_widths(_to_target(model, config, scored, widths, least))
     else:
-        tau = masks.threshold(_population(model, config, groups, scored, layered), config.percentile)
-        counts = {name: max(count, least[name]) for name, count in masks.surviving(scored, tau).items()}
-    keep = masks.pick(scored, counts, picked=config.picked, generator=generator)
+        tau = channels.threshold(_population(model, config, groups, scored, layered), config.percentile)
+        counts = {name: max(count, least[name]) for name, count in channels.surviving(scored, tau).items()}
+    keep = channels.pick(scored, counts, picked=config.picked, generator=generator)
     return _follow_stem(groups, keep, scored, config.floor) if config.scope == "stem" else keep
 
 
@@ -59,12 +59,12 @@ def _choices(config: PruneConfig, batch: Batch | None, generator) -> scores.Choi
     )
 
 
-def _to_target(model, config, scored, widths, least) -> masks.Keep:
+def _to_target(model, config, scored, widths, least) -> channels.Keep:
     """The channels left when the cost comes closest to the target (thesis Sec. 3.2.2)."""
-    removals = masks.removal_order(scored, allocation=config.allocation, floor=least)
+    removals = channels.removal_order(scored, allocation=config.allocation, floor=least)
     dense = costs.layers(model)
     target = round(config.target * costs.total(dense))
-    return masks.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, model, kept)), target)
+    return channels.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, model, kept)), target)
 
 
 def _population(model, config, groups, scored, layered) -> Mapping[str, Tensor]:
@@ -80,7 +80,7 @@ def _by_layer(config: PruneConfig) -> bool:
     return config.score in scores.LAYERWISE or config.threshold_over == "layers"
 
 
-def _follow_stem(groups, keep: masks.Keep, scored: Mapping[str, Tensor], floor: int) -> masks.Keep:
+def _follow_stem(groups, keep: channels.Keep, scored: Mapping[str, Tensor], floor: int) -> channels.Keep:
     """Every residual stream keeps those of the stem's channels that it has, and its own best up to `floor`."""
     stem, result = keep[groups[0].name], dict(keep)
     for group in groups:

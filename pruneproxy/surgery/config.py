@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pruneproxy import masks, scores
+from pruneproxy import channels, scores
 from pruneproxy.errors import UserError, choose
 
 SCOPES = {
@@ -96,14 +96,14 @@ class PruneConfig:
 
 
 CHOICES = {
-    "allocation": (masks.ALLOCATIONS, "allocation"),
+    "allocation": (channels.ALLOCATIONS, "allocation"),
     "score": (scores.SCORES, "score"),
     "fan_in": (scores.FAN_IN, "fan-in rule"),
     "coupled": (scores.COUPLED, "coupling rule"),
     "scope": (SCOPES, "scope"),
-    "sigma_rounding": (masks.ROUNDINGS, "rounding of sigma"),
+    "sigma_rounding": (channels.ROUNDINGS, "rounding of sigma"),
     "sign": (scores.SIGNS, "sign of a score"),
-    "picked": (masks.PICKED, "way of picking"),
+    "picked": (channels.PICKED, "way of picking"),
     "threshold_over": (THRESHOLDS, "population of the threshold"),
     "scored_in": (scores.MODES, "mode of scoring"),
 }

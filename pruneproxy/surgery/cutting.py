@@ -6,19 +6,19 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import masks, models
+from pruneproxy import channels, models
 
 
-def narrow(model: nn.Module, keep: masks.Keep) -> nn.Module:
+def narrow(model: nn.Module, keep: channels.Keep) -> nn.Module:
     """The same class with only the kept channels, and their weights."""
-    config = models.with_widths(model, masks.kept_widths(keep))
+    config = models.with_widths(model, channels.kept_widths(keep))
     with next(model.parameters()).device:
         small = models.build(config, shape=model.shape, classes=model.classes).to(next(model.parameters()).dtype)
     small.load_state_dict(narrow_tensors(model, model.state_dict(), keep) | models.narrow_shortcuts(model, keep))
     return small.train(model.training)
 
 
-def narrow_tensors(model: nn.Module, tensors: Mapping[str, Tensor], keep: masks.Keep) -> dict[str, Tensor]:
+def narrow_tensors(model: nn.Module, tensors: Mapping[str, Tensor], keep: channels.Keep) -> dict[str, Tensor]:
     """Per-parameter arrays of `model` (weights, gradients, momentum), cut: producers' rows and consumers' columns."""
     result = dict(tensors)
     for group in model.groups():
@@ -41,7 +41,7 @@ def _columns(weight: Tensor, index: Tensor, width: int) -> Tensor:
     return weight[:, positions]
 
 
-def masked(model: nn.Module, keep: masks.Keep) -> nn.Module:
+def masked(model: nn.Module, keep: channels.Keep) -> nn.Module:
     """A copy of `model` whose removed channels are zero behind every layer that produces them."""
     result = copy.deepcopy(model)
     with torch.no_grad():

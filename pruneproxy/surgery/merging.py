@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import masks
+from pruneproxy import channels
 from pruneproxy.errors import UserError, choose
 from pruneproxy.scores.layers import columns, kernels, norms
 
@@ -32,7 +32,7 @@ class MergeConfig:
 
 
 @torch.no_grad()
-def merged(model: nn.Module, keep: masks.Keep, config: MergeConfig = MergeConfig()) -> nn.Module:
+def merged(model: nn.Module, keep: channels.Keep, config: MergeConfig = MergeConfig()) -> nn.Module:
     """A copy of `model` whose removed channels are folded into kept ones where they are read; cut it next.
 
     Only groups that one layer produces are folded: for a stream that many layers write to, or an expansion behind a

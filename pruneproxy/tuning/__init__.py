@@ -1,6 +1,6 @@
 """Hyperparameters for a network of your own, searched on its pruned proxy."""
 
-from pruneproxy.tuning.proxies import WEIGHTS, Proxy, build_proxy
+from pruneproxy.tuning.proxy import WEIGHTS, Proxy, build_proxy
 from pruneproxy.tuning.result import Result
 from pruneproxy.tuning.space import choice, integer, linear, log
 from pruneproxy.tuning.trainer import Trainer

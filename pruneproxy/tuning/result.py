@@ -10,7 +10,7 @@ import pandas as pd
 from pruneproxy import stats
 from pruneproxy.search import Trial
 from pruneproxy.stats import Equivalence, transfer
-from pruneproxy.tuning.proxies import Proxy
+from pruneproxy.tuning.proxy import Proxy
 
 WIDEST = 8  # groups whose channels the summary lists
 

@@ -14,8 +14,8 @@ from pruneproxy.data import DataConfig, Dataset, Split
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.specs import check_names
+from pruneproxy.surgery import foreign
 from pruneproxy.train import TrainConfig, Training, evaluate
-from pruneproxy.tuning import networks
 
 Report = Callable[[int, float], bool]
 
@@ -80,13 +80,13 @@ class Trainer:
 
     def _check_outputs(self, network: nn.Module):
         """There must be an output for every label, or the loss fails on one of them."""
-        outputs = networks.outputs(network.to(self.device), self.example(2))
+        outputs = foreign.outputs(network.to(self.device), self.example(2))
         parts = (self.dataset.train, self.dataset.validation, self.dataset.test)
         largest = max(int(part.labels.max()) for part in parts if len(part))
         if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] <= largest:
             raise UserError(
                 f"expected a network with one output of shape (inputs, classes), and classes numbered from 0 below its "
-                f"width, got {networks.shapes(outputs)} for 2 inputs and labels up to {largest}: widen its last layer "
+                f"width, got {foreign.shapes(outputs)} for 2 inputs and labels up to {largest}: widen its last layer "
                 f"or number the labels from 0"
             )
 

@@ -14,7 +14,8 @@ from pruneproxy import search
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import Dimension, Outcome, Trial, storages
 from pruneproxy.search.parts import check_parts
-from pruneproxy.tuning import networks, proxies
+from pruneproxy.surgery import foreign
+from pruneproxy.tuning import proxy as proxies
 from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
 from pruneproxy.tuning.space import Range, dimensions
@@ -30,8 +31,8 @@ COMPARISONS = {
 
 
 def tune(
-    factory: networks.Factory,
-    example: networks.Example,
+    factory: foreign.Factory,
+    example: foreign.Example,
     train: Train,
     space: Mapping[str, Range | list | Dimension],
     *,
@@ -126,7 +127,7 @@ def tune(
 class _Work:
     """What all trainings of one call share. Each is a trial of a study, so that a killed call finds it again."""
 
-    factory: networks.Factory
+    factory: foreign.Factory
     train: Train
     test: Test | None
     space: tuple[Dimension, ...]
@@ -166,7 +167,7 @@ class _Work:
 
     def _score(self, known: str, settings: dict, seed: int) -> float:
         [trial] = search.optimise(
-            lambda _, report: self._trained(networks.make(self.factory, seed), settings, seed, test=self.test),
+            lambda _, report: self._trained(foreign.make(self.factory, seed), settings, seed, test=self.test),
             [Dimension(field="seed", choices=(seed,))],
             name=f"{self.study}-full-{known}-{seed}",
             sampler="random",
@@ -194,7 +195,7 @@ class _Work:
         """One training with generators of its own; what goes wrong in it names the settings."""
         seen, started = _Seen(report), time.perf_counter()
         try:
-            with networks.seeded(seed, "training"):
+            with foreign.seeded(seed, "training"):
                 value = self.train(network, dict(settings), seed=seed, report=seen)
                 if not isinstance(value, numbers.Real):
                     raise UserError(

@@ -10,8 +10,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from pruneproxy import figures
 from pruneproxy.errors import UserError, choose
+from pruneproxy.evidence import figures
 from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, variants
 from pruneproxy.stats import ellipse, landscape, log_points, risk, roi
 

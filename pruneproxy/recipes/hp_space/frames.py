@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from pruneproxy.recipes.hp_space.protocol import Case, grid, variant
-from pruneproxy.records import check_copies
+from pruneproxy.runs.records import check_copies
 
 COLUMNS = [
     "network",

@@ -1,6 +1,6 @@
 """Where the thesis's text, tables and cited code differ: paper 001, which released no code of its own."""
 
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.ledger import Row
 
 TESTS = "tests/test_ledger.py::test_"
 
@@ -89,7 +89,7 @@ ROWS = (
         ours="channels leave one by one, by rank within the block or over the network, until the cost is "
         "closest to the target",
         why="meets the target as closely as one channel allows, without a free parameter",
-        option="pruneproxy.masks.ALLOCATIONS",
+        option="pruneproxy.channels.ALLOCATIONS",
         test="uniform_and_global_allocation_keep_other_channels",
         effect="HS-07 and HS-12",
     ),
@@ -265,7 +265,7 @@ ROWS = (
         text="both methods are called comparable in accuracy on MobileNetV2",
         ours="equivalence within 0.2 points is tested",
         why="at 40 percent they differ by 0.46 points",
-        option="pruneproxy.claims.within",
+        option="pruneproxy.evidence.claims.within",
         test="accuracy_of_both_methods_differs_at_forty_percent",
         effect="HS-07",
     ),
@@ -276,7 +276,7 @@ ROWS = (
         "differ in Sec. 4.2",
         ours="two one-sided tests with stated margins",
         why="a difference that is not found has not been shown to be absent",
-        option="pruneproxy.claims.within",
+        option="pruneproxy.evidence.claims.within",
         test="no_significant_difference_is_not_equivalence",
         effect="HS-01 to HS-04",
     ),

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruneproxy import figures
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import figures
 
 
 def costs_table(architectures: pd.DataFrame) -> pd.DataFrame:

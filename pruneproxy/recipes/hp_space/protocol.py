@@ -6,7 +6,7 @@ import numpy as np
 
 from pruneproxy import data, models, surgery
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes.protocol import Protocol
+from pruneproxy.recipes.recipe import Protocol
 from pruneproxy.runs import Pruning, RunSpec
 from pruneproxy.train import TrainConfig
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats as distributions
 
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.tables import beside, quantities
 from pruneproxy.recipes.hp_space.claims.study import PRIOR_TOLERANCE, Study, effect
 from pruneproxy.recipes.hp_space.variants import MODELS, REGIONS, family, published
 from pruneproxy.stats import confidence_level, rowwise
 from pruneproxy.stats.landscapes import finished
-from pruneproxy.tables import beside, quantities
 
 VARIANT = ["model", "method", "target"]
 FLOPS = 2  # the thesis counts a multiplication and an addition each

@@ -9,8 +9,8 @@ from pruneproxy import data, models, surgery
 from pruneproxy.errors import choose
 from pruneproxy.recipes.proxy_hpo.protocol import Case, cases
 from pruneproxy.runs import Pruning, RunSpec
+from pruneproxy.runs.timing import TimingSpec
 from pruneproxy.search import Dimension, SearchSpec, WinnerSpec, apply
-from pruneproxy.timing import TimingSpec
 from pruneproxy.train import TrainConfig
 
 NEARLY_ALL = 99.999

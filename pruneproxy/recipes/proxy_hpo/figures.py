@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pruneproxy.errors import UserError
-from pruneproxy.figures import COLOURS
-from pruneproxy.recipes.proxy_hpo import proxies
+from pruneproxy.evidence.figures import COLOURS
 from pruneproxy.recipes.proxy_hpo.tables import MARGINS, NAMES, SELECTED, stands_for
+from pruneproxy.stats import proxies
 
 ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
 KINDS = {"stem": "other 2", "inner": "proxy", "plain": "proxy", "residual": "other 1", "head": "other 3"}

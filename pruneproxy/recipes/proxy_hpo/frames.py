@@ -9,7 +9,7 @@ import pandas as pd
 
 from pruneproxy.recipes.proxy_hpo.experiments import Entry, entries
 from pruneproxy.recipes.proxy_hpo.protocol import Case
-from pruneproxy.records import check_copies
+from pruneproxy.runs.records import check_copies
 
 CASE = ["case", "network", "title", "dataset", "data"]
 SETTINGS = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes.protocol import Protocol, experiments_of, keep_experiments
+from pruneproxy.recipes.recipe import Protocol, experiments_of, keep_experiments
 
 EXPERIMENTS = {
     "main": "search on the network itself and on its pruned copy, with every optimizer (Table 3)",

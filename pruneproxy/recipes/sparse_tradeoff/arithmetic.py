@@ -11,7 +11,7 @@ from pruneproxy.published import read
 from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, space, steps_per_epoch
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
 from pruneproxy.search import Dimension
-from pruneproxy.search.space import budget
+from pruneproxy.space import budget
 
 ENDS = 2000  # values between the least and the largest end of updates
 CHARGED = {"algorithm-1": "Algorithm 1", "equation-4.5": "eq. 4.5 as printed", "performed": "as performed"}

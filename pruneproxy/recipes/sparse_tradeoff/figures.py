@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from pruneproxy.errors import UserError
-from pruneproxy.figures import ACCURACY_MAP, COLOURS
+from pruneproxy.evidence.figures import ACCURACY_MAP, COLOURS
 from pruneproxy.models.shapes import mlp_widths
 from pruneproxy.published import read
 from pruneproxy.recipes.sparse_tradeoff import fronts

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries
 from pruneproxy.recipes.sparse_tradeoff.protocol import Case
-from pruneproxy.records import check_copies
+from pruneproxy.runs.records import check_copies
 from pruneproxy.search import MEASURES
 
 CASE = ["dataset", "architecture", "data", "title"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes.protocol import Protocol, experiments_of, keep_experiments
+from pruneproxy.recipes.recipe import Protocol, experiments_of, keep_experiments
 
 EXPERIMENTS = {
     "reproduction": "fixed configurations, dense and at every sparsity with SET and RigL (Sec. 5.1)",

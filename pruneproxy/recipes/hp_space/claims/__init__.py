@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from pruneproxy.claims import Verdict
 from pruneproxy.errors import UserError
-from pruneproxy.judging import beside, judged, status_by_part
+from pruneproxy.evidence.claims import Verdict
+from pruneproxy.evidence.verdicts import beside, judged, status_by_part
 from pruneproxy.recipes.hp_space.claims.printed import Printed
 from pruneproxy.recipes.hp_space.claims.rules import BASIC_NEED, NEEDS, RULES, SCOPE
 from pruneproxy.recipes.hp_space.claims.study import Study

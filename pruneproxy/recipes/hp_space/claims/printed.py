@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
 from pruneproxy.recipes.hp_space.variants import published
 
 CENTRE = {"weight_decay": "centre_weight_decay_log10", "lr": "centre_learning_rate_log10"}

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pruneproxy.claims import above, below, every, most, outside, some, within
-from pruneproxy.judging import farthest, highest, lowest, weigh
+from pruneproxy.evidence.claims import above, below, every, most, outside, some, within
+from pruneproxy.evidence.verdicts import farthest, highest, lowest, weigh
 
 SLOPE = (-np.degrees(np.arctan(2)), -np.degrees(np.arctan(0.5)))  # directions of slopes -2 and -1/2
 

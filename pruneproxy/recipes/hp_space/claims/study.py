@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
 from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, family, published, variants
 from pruneproxy.stats import Replicates, replicate, rowwise
 

@@ -1,6 +1,6 @@
 """The sixteen testable claims of the thesis in our own words, with the rule that decides each."""
 
-from pruneproxy.claims import Claim
+from pruneproxy.evidence.claims import Claim
 
 CLAIMS = {
     claim.id: claim

@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 
 import pandas as pd
 
-from pruneproxy.claims import Verdict
 from pruneproxy.errors import UserError
-from pruneproxy.judging import beside, judged, status_by_part
+from pruneproxy.evidence.claims import Verdict
+from pruneproxy.evidence.verdicts import beside, judged, status_by_part
 from pruneproxy.recipes.proxy_hpo.claims.printed import EXACT, REMARKS, SEEDS, Printed
 from pruneproxy.recipes.proxy_hpo.claims.rules import BASIC_NEED, NEEDS, RULES, TABLES
 from pruneproxy.recipes.proxy_hpo.claims.study import CASE, FIVE, Study

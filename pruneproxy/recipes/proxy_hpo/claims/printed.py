@@ -5,8 +5,8 @@ import zlib
 import numpy as np
 
 from pruneproxy import published
-from pruneproxy.claims import Effect
-from pruneproxy.recipes.proxy_hpo.claims.effects import Cell
+from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import Cell
 from pruneproxy.recipes.proxy_hpo.claims.study import FIVE, ITSELF, OWN
 
 PART = "proxy_hpo"

@@ -4,9 +4,9 @@ import math
 from dataclasses import replace
 from itertools import combinations, permutations
 
-from pruneproxy.claims import Effect, above, at_least, below, every, most, outside, some, within
-from pruneproxy.judging import either, farthest, highest, lowest, weigh
-from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, combined, difference, grouped, mean
+from pruneproxy.evidence.claims import Effect, above, at_least, below, every, most, outside, some, within
+from pruneproxy.evidence.effects import Cell, combined, difference, grouped, mean
+from pruneproxy.evidence.verdicts import either, farthest, highest, lowest, weigh
 from pruneproxy.recipes.proxy_hpo.claims.study import IMPORTANT, ITSELF, OWN, UNIMPORTANT
 
 NEAREST = ("resnet56", "vgg16_bn")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import Cell, deviations, resampled
 from pruneproxy.importance import main_effects
-from pruneproxy.recipes.proxy_hpo.claims.effects import Cell, deviations, resampled
 from pruneproxy.stats import CORRELATIONS
 
 CASE = ["case", "network", "title", "dataset", "data"]

@@ -1,6 +1,6 @@
 """The fifteen testable claims of the paper in our own words, with the rule that decides each."""
 
-from pruneproxy.claims import Claim
+from pruneproxy.evidence.claims import Claim
 
 CLAIMS = {
     claim.id: claim

@@ -1,6 +1,6 @@
 """Where text and released code of paper 000 differ in what is pruned, and how."""
 
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.ledger import Row
 
 TESTS = "tests/test_ledger_pruning.py::test_"
 

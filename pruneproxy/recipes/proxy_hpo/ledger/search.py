@@ -1,6 +1,6 @@
 """Rows on hyperparameter search, training and data."""
 
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.ledger import Row
 
 TESTS = "tests/test_ledger_search.py::test_"
 

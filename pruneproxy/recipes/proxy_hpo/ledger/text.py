@@ -1,6 +1,6 @@
 """Where the paper's sentences and its own tables disagree, or leave open what was done."""
 
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.ledger import Row
 
 TESTS = "tests/test_ledger_text_000.py::test_"
 
@@ -94,7 +94,7 @@ ROWS = (
         ours="both: the time of a step at equal batch size (PH-04), and the seconds of whole searches",
         why="the caption of Table 3 says forward and backward time at equal batch size, while the batch size itself is "
         "searched and trials are stopped early",
-        option="pruneproxy.timing.TimingSpec",
+        option="pruneproxy.runs.timing.TimingSpec",
         test="thirty_seven_percent_is_a_step_at_equal_batch_size",
         effect="PH-04",
     ),

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import stats
+from pruneproxy.evidence.tables import beside, quantities
 from pruneproxy.published import read
 from pruneproxy.recipes.proxy_hpo.tables.costs import time_reduction
 from pruneproxy.recipes.proxy_hpo.tables.pairs import CELL, COMPARED, by_search, differences, paired
-from pruneproxy.tables import beside, quantities
 
 PRINTED_OPTIMIZERS = {"TPE": "tpe", "BO": "gp", "CMA-ES": "cma-es"}
 PRINTED_NETWORKS = {"ResNet56": "resnet56", "VGG16-BN": "vgg16_bn", "MobileNetV2": "mobilenet_v2"}

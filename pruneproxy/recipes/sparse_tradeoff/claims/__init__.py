@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from pruneproxy.claims import Verdict
 from pruneproxy.errors import UserError, choose
-from pruneproxy.judging import Weighed, beside, judged, status_by_part
+from pruneproxy.evidence.claims import Verdict
+from pruneproxy.evidence.verdicts import Weighed, beside, judged, status_by_part
 from pruneproxy.recipes.sparse_tradeoff.claims.evidence import BASES, decided_by_one_seed, evidence
 from pruneproxy.recipes.sparse_tradeoff.claims.printed import Printed, cautions, remarks
 from pruneproxy.recipes.sparse_tradeoff.claims.rules import RULES

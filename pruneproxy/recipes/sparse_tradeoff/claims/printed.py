@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pruneproxy import published
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
 from pruneproxy.recipes.sparse_tradeoff import reanalysis
 from pruneproxy.recipes.sparse_tradeoff.claims.study import ARCHITECTURES, COSTS, METHODS, MILD, TOP
 

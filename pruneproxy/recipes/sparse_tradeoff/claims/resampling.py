@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import pareto
-from pruneproxy.claims import Effect
-from pruneproxy.recipes.proxy_hpo.claims.effects import combined
+from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import combined
 from pruneproxy.recipes.sparse_tradeoff import fronts
 
 

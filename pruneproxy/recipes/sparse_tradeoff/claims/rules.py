@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain, combinations
 
-from pruneproxy.claims import Effect, above, at_least, below, every, outside, some, within
-from pruneproxy.judging import Weighed, either, farthest_from, highest, lowest, weigh
-from pruneproxy.recipes.proxy_hpo.claims.effects import difference
+from pruneproxy.evidence.claims import Effect, above, at_least, below, every, outside, some, within
+from pruneproxy.evidence.effects import difference
+from pruneproxy.evidence.verdicts import Weighed, either, farthest_from, highest, lowest, weigh
 from pruneproxy.recipes.sparse_tradeoff.claims.resampling import ratio
 from pruneproxy.recipes.sparse_tradeoff.claims.study import ARCHITECTURES
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import costs, pareto
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import difference, resampled
 from pruneproxy.importance import Axis, ForestConfig, fanova
-from pruneproxy.recipes.proxy_hpo.claims.effects import difference, resampled
 from pruneproxy.recipes.sparse_tradeoff import fronts, influence
 from pruneproxy.recipes.sparse_tradeoff.claims.resampling import Tradeoff, explained, over, redrawn, share, volumes
 from pruneproxy.recipes.sparse_tradeoff.experiments import space

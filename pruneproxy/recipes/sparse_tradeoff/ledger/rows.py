@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pruneproxy.ledger import Row
+from pruneproxy.evidence.ledger import Row
 
 
 def rows_of(tests: str) -> Callable[..., Row]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruneproxy.claims import Effect
+from pruneproxy.evidence.claims import Effect
 
 
 @dataclass(frozen=True, kw_only=True)

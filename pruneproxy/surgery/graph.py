@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneproxy.errors import UserError
-from pruneproxy.tuning import networks
+from pruneproxy.surgery import foreign
 
 try:
     import torch_pruning
@@ -54,7 +54,7 @@ class Graph:
     dependencies: object
 
 
-def trace(network: nn.Module, example: networks.Example, *, spare: Sequence[str] = ()) -> Graph:
+def trace(network: nn.Module, example: foreign.Example, *, spare: Sequence[str] = ()) -> Graph:
     """The `Graph` of a copy of `network`; layers named in `spare` keep all channels."""
     if torch_pruning is None:
         raise UserError(
@@ -103,12 +103,12 @@ def _coupled_to(graph: Graph, group: Coupled, channels: Sequence[int]):
         return graph.dependencies.get_pruning_group(module, remove, channels)
     except Exception as error:
         raise UserError(
-            f"cannot cut the channels of {group.name} in {type(graph.network).__name__} ({networks.short(error)}): "
+            f"cannot cut the channels of {group.name} in {type(graph.network).__name__} ({foreign.short(error)}): "
             f"name it in `spare`"
         ) from error
 
 
-def _dependencies(network: nn.Module, example: networks.Example):
+def _dependencies(network: nn.Module, example: foreign.Example):
     """Torch-Pruning's graph. The outputs pass through a multiplication, which marks the layers that make them."""
     try:
         with warnings.catch_warnings(), torch.enable_grad():
@@ -116,15 +116,15 @@ def _dependencies(network: nn.Module, example: networks.Example):
             return torch_pruning.DependencyGraph().build_dependency(
                 network,
                 example_inputs=example,
-                forward_fn=networks.call,
-                output_transform=lambda output: [tensor * 1.0 for tensor in networks.floating(output)],
+                forward_fn=foreign.call,
+                output_transform=lambda output: [tensor * 1.0 for tensor in foreign.floating(output)],
                 verbose=False,
             )
     except Exception as error:
-        raise UserError(f"cannot trace {type(network).__name__} ({networks.short(error)}): {FOLLOWED}") from error
+        raise UserError(f"cannot trace {type(network).__name__} ({foreign.short(error)}): {FOLLOWED}") from error
 
 
-def _check_reached(network: nn.Module, example: networks.Example, dependencies) -> None:
+def _check_reached(network: nn.Module, example: foreign.Example, dependencies) -> None:
     """Every convolution and linear layer must have taken part in the traced pass: else cutting another may break it."""
     inside = {
         id(part)
@@ -135,7 +135,7 @@ def _check_reached(network: nn.Module, example: networks.Example, dependencies) 
     }
     for name, module in network.named_modules():
         if isinstance(module, SCORED) and id(module) not in inside and module not in dependencies.module2node:
-            if name in networks.called(network, example):
+            if name in foreign.called(network, example):
                 raise UserError(
                     f"cannot trace {type(network).__name__}: its layer {name} is called, but its result is cut off "
                     f"from the output: {FOLLOWED}"
@@ -155,7 +155,7 @@ def _all_groups(dependencies) -> list:
             return list(dependencies.get_all_groups(root_module_types=roots))
     except Exception as error:
         raise UserError(
-            f"cannot follow the channels of {type(dependencies.model).__name__} ({networks.short(error)}): expected "
+            f"cannot follow the channels of {type(dependencies.model).__name__} ({foreign.short(error)}): expected "
             f"layers of torch.nn joined by sums, concatenations and flattening"
         ) from error
 

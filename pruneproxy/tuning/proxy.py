@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import masks, models, surgery
+from pruneproxy import channels, models, surgery
 from pruneproxy.errors import UserError, choose
-from pruneproxy.tuning import graph, networks
-from pruneproxy.tuning.graph import Coupled
+from pruneproxy.surgery import foreign, graph
+from pruneproxy.surgery.graph import Coupled
 
 WEIGHTS = {
     "kept": "the initial weights of the scored network, cut to the kept channels, as in the paper",
@@ -43,8 +43,8 @@ class Proxy:
 
 
 def build_proxy(
-    factory: networks.Factory,
-    example: networks.Example,
+    factory: foreign.Factory,
+    example: foreign.Example,
     *,
     percentile: float = 85.0,
     sigma: float = 0.15,
@@ -65,7 +65,7 @@ def build_proxy(
     """
     spare = spared(spare)
     _check(percentile, sigma, round_to, weights)
-    full = networks.made_alike(factory, seed, example)
+    full = foreign.made_alike(factory, seed, example)
     if percentile == 0:
         narrow, kept, whole = copy.deepcopy(full), {}, {}
     elif isinstance(full, models.Network) and not spare:
@@ -80,7 +80,7 @@ def build_proxy(
 
 def by_graph(
     full: nn.Module,
-    example: networks.Example,
+    example: foreign.Example,
     percentile: float,
     sigma: float,
     round_to: int = 1,
@@ -136,12 +136,12 @@ def declared(network: models.Network) -> tuple[Coupled, ...]:
 
 
 def scores(
-    network: nn.Module, groups: Sequence[Coupled], example: networks.Example, *, seed: int = 0
+    network: nn.Module, groups: Sequence[Coupled], example: foreign.Example, *, seed: int = 0
 ) -> dict[str, Tensor]:
     """Per group, the score of each channel: eq. 2 of the paper, averaged over the layers that produce the channel."""
     try:  # double precision, as for our own networks; code with a fixed one is scored in its own
         scored = copy.deepcopy(network).requires_grad_(True).double()
-        _backward(scored, networks.double(example), seed)
+        _backward(scored, foreign.double(example), seed)
     except UserError:
         scored = copy.deepcopy(network).requires_grad_(True)
         _backward(scored, example, seed)
@@ -167,18 +167,18 @@ def _filter_score(module: nn.Module) -> Tensor:
     return saliency.flatten(1).mean(1)
 
 
-def _backward(network: nn.Module, example: networks.Example, seed: int) -> None:
+def _backward(network: nn.Module, example: foreign.Example, seed: int) -> None:
     """Gradients of the sum of all outputs, in training mode, on every parameter."""
     network.train().zero_grad(set_to_none=False)
     try:
-        with networks.seeded(seed, "scores"), torch.enable_grad():
-            output = networks.call(network, example)
-            sum(tensor.sum() for tensor in networks.floating(output)).backward()
+        with foreign.seeded(seed, "scores"), torch.enable_grad():
+            output = foreign.call(network, example)
+            sum(tensor.sum() for tensor in foreign.floating(output)).backward()
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
         raise UserError(
-            f"the network cannot be trained on the example ({networks.short(error)}): pass a mini-batch of two inputs "
+            f"the network cannot be trained on the example ({foreign.short(error)}): pass a mini-batch of two inputs "
             f"or more, and leave out no_grad and detach"
         ) from error
     for parameter in network.parameters():
@@ -186,14 +186,14 @@ def _backward(network: nn.Module, example: networks.Example, seed: int) -> None:
             parameter.grad = torch.zeros_like(parameter)
 
 
-def _above(scored: Mapping[str, Tensor], percentile: float, sigma: float) -> masks.Keep:
+def _above(scored: Mapping[str, Tensor], percentile: float, sigma: float) -> channels.Keep:
     """The channels at or above the percentile, and the best of the others where fewer than the share sigma are left."""
-    least = masks.least_kept({name: len(values) for name, values in scored.items()}, sigma=sigma)
-    counts = masks.surviving(scored, masks.threshold(scored, percentile))
-    return masks.pick(scored, {name: max(count, least[name]) for name, count in counts.items()})
+    least = channels.least_kept({name: len(values) for name, values in scored.items()}, sigma=sigma)
+    counts = channels.surviving(scored, channels.threshold(scored, percentile))
+    return channels.pick(scored, {name: max(count, least[name]) for name, count in counts.items()})
 
 
-def _rounded(keep: masks.Keep, scored: Mapping[str, Tensor], multiple: int) -> masks.Keep:
+def _rounded(keep: channels.Keep, scored: Mapping[str, Tensor], multiple: int) -> channels.Keep:
     """`keep` with the best of the removed channels put back until each number is a multiple, or all channels."""
     result = {}
     for name, kept in keep.items():
@@ -210,7 +210,7 @@ def _kept(scored, keep) -> dict[str, tuple[int, int]]:
 
 def _draw_again(network: nn.Module, seed: int) -> None:
     """New initial weights, by each layer's own rule."""
-    with networks.seeded(seed, "fresh weights"):
+    with foreign.seeded(seed, "fresh weights"):
         if isinstance(network, models.Network):
             models.initialise(network)
             return
@@ -219,17 +219,17 @@ def _draw_again(network: nn.Module, seed: int) -> None:
                 module.reset_parameters()
 
 
-def _check_narrow(narrow: nn.Module, full: nn.Module, example: networks.Example) -> None:
+def _check_narrow(narrow: nn.Module, full: nn.Module, example: foreign.Example) -> None:
     """The narrow network reads the example, in both modes, and answers in the shape of the full one."""
     try:
-        found = networks.shapes(networks.outputs(narrow, example))
+        found = foreign.shapes(foreign.outputs(narrow, example))
         _backward(copy.deepcopy(narrow), example, 0)
     except UserError as error:
         raise UserError(
             f"cannot prune {type(full).__name__}: the narrow network fails on the example ({error.__cause__}), because "
             f"its code relies on a number of channels; name the layers concerned in `spare`"
         ) from error
-    expected = networks.shapes(networks.outputs(full, example))
+    expected = foreign.shapes(foreign.outputs(full, example))
     if found != expected:
         raise UserError(
             f"cannot prune {type(full).__name__}: the narrow network puts out the shapes {found}, expected {expected}; "
@@ -237,9 +237,9 @@ def _check_narrow(narrow: nn.Module, full: nn.Module, example: networks.Example)
         )
 
 
-def _costs(narrow: nn.Module, full: nn.Module, example: networks.Example, seed: int) -> dict[str, float]:
+def _costs(narrow: nn.Module, full: nn.Module, example: foreign.Example, seed: int) -> dict[str, float]:
     parameters = [sum(value.numel() for value in one.parameters()) for one in (narrow, full)]
-    counted = [networks.multiplications(one, example) for one in (narrow, full)]
+    counted = [foreign.multiplications(one, example) for one in (narrow, full)]
     seconds = step_seconds((narrow, full), example, seed=seed)
     names = ("parameters", "multiplications", "seconds")
     return {
@@ -249,7 +249,7 @@ def _costs(narrow: nn.Module, full: nn.Module, example: networks.Example, seed: 
     }
 
 
-def step_seconds(pair: Sequence[nn.Module], example: networks.Example, *, repeats: int = 5, seed: int = 0) -> list:
+def step_seconds(pair: Sequence[nn.Module], example: foreign.Example, *, repeats: int = 5, seed: int = 0) -> list:
     """The median seconds of forward and backward pass of each network, taken in turns after one turn to warm up."""
     copies = [copy.deepcopy(network) for network in pair]
     times: list[list[float]] = [[] for _ in copies]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pruneproxy.claims import Claim, Effect, Verdict, statuses
+from pruneproxy.evidence.claims import Claim, Effect, Verdict, statuses
 
 
 @dataclass(frozen=True, kw_only=True)
