@@ -1,109 +1,342 @@
-"""From effects to verdicts: how every part weighs the effects of its claims and corrects over them."""
+"""From rulings to grades: one judge for all papers, corrected over all claims of the book."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
-from pruneproxy.evidence.claims import Claim, Effect, Verdict, statuses
+from pruneproxy.errors import UserError
+from pruneproxy.evidence import claims as claims_of
+from pruneproxy.evidence.claims import Claim, Rule, Ruling
+from pruneproxy.evidence.closing import what_would_close
+from pruneproxy.evidence.effects import Cell, Effect, typical
+
+GRADES = {
+    "supported": "one-sided p, corrected over all claims of the book, at most 0.05",
+    "leaning for": "uncorrected one-sided p at most 0.1: a lean, not a result",
+    "open": "neither; what would close it is said",
+    "leaning against": "uncorrected one-sided p against it at most 0.1: a lean, not a result",
+    "contradicted": "one-sided p against it, corrected over all claims of the book, at most 0.05",
+    "in between": "the interval excludes what would support the claim and what would contradict it",
+    "not testable": "this scale cannot show it, for the reason given",
+    "not run": "its experiments have not been run at this scale",
+}
+DECIDES, LEANS, EXCLUDES = 0.05, 0.1, 0.025
+LOOKS = (0.5, 0.25, 0.25)  # the shares of the error that the looks at growing evidence spend
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """One-sided p-values for and against a claim, the effect nearest to failing, and the words for it."""
+class Basis:
+    """What a verdict rests on: the fewest runs of a setting, record ids, remarks, and why it may not be testable.
 
-    confirm: float
-    refute: float
-    decisive: Effect
-    text: str
+    `seconds` is what one more seed of everything would take.
+    """
+
+    seeds: int = 0
+    records: tuple[str, ...] = ()
+    note: str = ""
+    obstacle: str = ""
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One unit of a claim: a network on a data set, a variant, a search."""
+
+    label: str
+    value: float
+    interval: tuple[float, float] | None
+    decides: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The judgement of one claim.
+
+    `effect` says in words what was found; `value` and `interval` are the effect that decides, with its unadjusted 95
+    % interval (None where nothing was resampled); it holds in `holding` of `of` units. `p` is that of the side to
+    which it tends, corrected over the claims of the book. `closes` says what would close an open claim, `paper`
+    whether the printed number is compatible with ours, `printed` what the paper's own numbers say.
+    """
+
+    claim: str
+    grade: str
+    effect: str = ""
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    p: float | None = None
+    holding: int = 0
+    of: int = 0
+    seeds: int = 0
+    scale: str = ""
+    records: tuple[str, ...] = ()
+    note: str = ""
+    closes: str = ""
+    paper: str = ""
+    printed: str = ""
+    units: tuple[Unit, ...] = ()
+
+    def __post_init__(self):
+        if self.grade not in GRADES:
+            raise UserError(f"expected a grade out of {', '.join(GRADES)}, got {self.grade!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """A claim with its ruling (None where it was not run), all its units and what it rests on."""
+
+    claim: Claim
+    ruling: Ruling | None
+    units: tuple[Effect, ...] = ()
+    basis: Basis = field(default_factory=Basis)
 
     @property
-    def exact(self) -> bool:
-        """Whether nothing was resampled: the numbers are counted or printed, and p is 0 or 1."""
-        return not self.decisive.samples.size
+    def graded(self) -> bool:
+        """Whether its p-values belong to the family that is corrected."""
+        return self.ruling is not None and not self.basis.obstacle and not self.ruling.supported.shown.exact
 
 
-def weigh(what: str, effects: Iterable[Effect], pick: Callable, confirm: float, refute: float) -> Weighed | None:
-    """None when no effect is defined, so that the claim counts as not run."""
-    effects = tuple(effects)
-    known = [effect for effect in effects if np.isfinite(effect.value)]
-    if not known:
-        return None
-    decisive = pick(known)
-    missing = f", {len(effects) - len(known)} undefined" if len(known) < len(effects) else ""
-    text = f"{what} {decisive.value:.3g} ({decisive.label}; {len(known)} compared{missing})"
-    return Weighed(confirm=confirm, refute=refute, decisive=decisive, text=text)
+class _Deciding:
+    """The quantities of a part without the effects that may decide nothing."""
+
+    def __init__(self, quantities):
+        self._quantities = quantities
+
+    def __getattr__(self, name):
+        method = getattr(self._quantities, name)
+        return (lambda *given, **more: _deciding(method(*given, **more))) if callable(method) else method
 
 
-def either(*p: float) -> float:
-    """p of one of some statements holding (Bonferroni)."""
-    return min(1.0, len(p) * min(p)) if p else 1.0
-
-
-def lowest(effects: Iterable[Effect]) -> Effect:
-    """The effect with the smallest value."""
-    return min(effects, key=lambda effect: effect.value)
-
-
-def highest(effects: Iterable[Effect]) -> Effect:
-    """The effect with the largest value."""
-    return max(effects, key=lambda effect: effect.value)
-
-
-def farthest(effects: Iterable[Effect]) -> Effect:
-    """The effect farthest from 0."""
-    return farthest_from(0)(effects)
-
-
-def farthest_from(value: float) -> Callable[[Iterable[Effect]], Effect]:
-    """Picks the effect farthest from a value."""
-    return lambda effects: max(effects, key=lambda effect: abs(effect.value - value))
-
-
-def judged(
-    weighed: Mapping[str, Weighed | None], *, scale: str, evidence: Mapping[str, Mapping], apart: bool = False
-) -> dict[str, Verdict]:
-    """The verdicts on the claims that were tested, corrected over each other; `evidence` are their other fields.
-
-    With `apart`, claims in which nothing was resampled are no part of the family of the others.
-    """
-    tested = {name: result for name, result in weighed.items() if result is not None}
-    families = [[name for name in tested if tested[name].exact == exact] for exact in (False, True)]
-    found = {}
-    for family in families if apart else [list(tested)]:
-        sides = ([getattr(tested[name], side) for name in family] for side in ("confirm", "refute"))
-        found |= dict(zip(family, zip(*statuses(*sides), strict=True), strict=True))
-    return {
-        name: Verdict(
-            claim=name,
-            status=found[name][0],
-            effect=result.text,
-            value=result.decisive.value,
-            interval=result.decisive.interval,
-            p=float(found[name][1]),
-            scale=scale,
-            **evidence.get(name, {}),
-        )
-        for name, result in tested.items()
-    }
-
-
-def status_by_part(verdicts: Mapping[str, Iterable[Verdict]]) -> dict[str, dict[str, str]]:
-    """Claim -> part (a network, a data set) -> status, from the verdicts on each part alone."""
-    found: dict[str, dict[str, str]] = {}
-    for part, judgements in verdicts.items():
-        for verdict in judgements:
-            found.setdefault(verdict.claim, {})[part] = verdict.status
+def _deciding(found):
+    if isinstance(found, dict):
+        return {key: _deciding(value) for key, value in found.items()}
+    if isinstance(found, (list, tuple)):
+        return [one for one in found if not isinstance(one, (Effect, Cell)) or _effect(one).decides]
     return found
 
 
-def beside(claims: Mapping[str, Claim], verdicts: Iterable[Verdict], ids: Iterable[str]) -> pd.DataFrame:
-    """The verdicts on some claims, one row each, for showing beside others."""
-    found = {verdict.claim: verdict for verdict in verdicts}
-    return pd.DataFrame(
-        [
-            {"claim": name, "text": claims[name].text, "verdict": found[name].status, "effect": found[name].effect}
-            for name in ids
+def _effect(one: Effect | Cell) -> Effect:
+    return one.effect if isinstance(one, Cell) else one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """How a part's claims are judged.
+
+    `measured(frames)` and `printed()` give the part's quantities, from records and from the paper's tables: objects
+    with one method per quantity that lists `Effect`s. `rules` are those of the claims whose rule is code, and
+    `basis(frames, id)` says what a verdict rests on. `remarks` are words on claims of which too little is printed.
+    """
+
+    stem: str
+    measured: Callable[[object], object]
+    printed: Callable[[], object]
+    basis: Callable[[object, str], Basis]
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    remarks: Callable[[], Mapping[str, str]] = dict
+
+    @cached_property
+    def claims(self) -> dict[str, Claim]:
+        """The part's claims by id."""
+        return claims_of.read(self.stem)
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        return {
+            name: self.rules[name] if claim.rule == "code" else claims_of.plain_rule(claim)
+            for name, claim in self.claims.items()
+        }
+
+    def tested(self, frames) -> dict[str, Tested]:
+        """Every claim with what the records say of it."""
+        quantities = self.measured(frames)
+        return {name: self._tested(claim, frames, quantities) for name, claim in self.claims.items()}
+
+    def _tested(self, claim: Claim, frames, quantities) -> Tested:
+        everything = self._rules[claim.id](quantities)
+        if everything is None:
+            return Tested(claim=claim, ruling=None)
+        basis, ruling = self.basis(frames, claim.id), self._rules[claim.id](_Deciding(quantities))
+        if ruling is None and not basis.obstacle:
+            basis = replace(basis, obstacle="no unit has three seeds")
+        return Tested(claim=claim, ruling=ruling or everything, units=tuple(everything.effects), basis=basis)
+
+    def evaluate(self, frames, *, scale: str, others: Sequence[float] = (), look: int | None = None) -> list[Verdict]:
+        """The verdicts on the part's claims, corrected over them and over the p-values of `others`."""
+        return self.graded(self.tested(frames), scale=scale, others=others, look=look)
+
+    def graded(
+        self, tested: Mapping[str, Tested], *, scale: str, others: Sequence[float] = (), look: int | None = None
+    ) -> list[Verdict]:
+        """The same from claims that were tested before."""
+        corrected = corrections(tested, others=others, look=look)
+        printed = {verdict.claim: verdict for verdict in self.check()}
+        paper = self._printed_rulings
+        return [
+            replace(
+                _verdict(one, corrected.get(name), scale),
+                printed=printed[name].grade,
+                paper=_compatible(one, paper[name]),
+            )
+            for name, one in tested.items()
         ]
-    ).set_index("claim")
+
+    @cached_property
+    def _printed_rulings(self) -> dict[str, Ruling | None]:
+        quantities = self.printed()
+        return {name: rule(quantities) for name, rule in self._rules.items()}
+
+    def check(self) -> list[Verdict]:
+        """What the paper's printed numbers alone say: `not testable` where too little is printed.
+
+        Numbers printed without deviations are taken as exact; the others are corrected over the part's claims.
+        """
+        return list(self._checked)
+
+    @cached_property
+    def _checked(self) -> tuple[Verdict, ...]:
+        rulings, remarks = self._printed_rulings, self.remarks()
+        tested = {
+            name: Tested(
+                claim=self.claims[name], ruling=ruling, basis=Basis(obstacle="" if ruling else "too little is printed")
+            )
+            for name, ruling in rulings.items()
+        }
+        corrected = corrections(tested)
+        return tuple(
+            replace(
+                _verdict(one, corrected.get(name), "published"),
+                note="; ".join(filter(None, ("printed numbers", remarks.get(name)))),
+                closes="",
+            )
+            for name, one in tested.items()
+        )
+
+    def printed_verdicts(self, *ids: str) -> pd.DataFrame:
+        """What the paper's printed numbers say of some claims, for showing beside ours."""
+        found = {verdict.claim: verdict for verdict in self.check()}
+        return pd.DataFrame(
+            [
+                {
+                    "claim": name,
+                    "text": self.claims[name].text,
+                    "grade": found[name].grade,
+                    "effect": found[name].effect or found[name].note,
+                }
+                for name in ids
+            ]
+        ).set_index("claim")
+
+
+def p_values(tested: Mapping[str, Tested]) -> list[float]:
+    """Both one-sided p-values of every claim that was tested by resampling: its part of the book's family."""
+    return [p for one in tested.values() if one.graded for p in (one.ruling.supported.p, one.ruling.contradicted.p)]
+
+
+def corrections(
+    tested: Mapping[str, Tested], *, others: Sequence[float] = (), look: int | None = None
+) -> dict[str, tuple[float, float]]:
+    """The corrected p for and against every claim, over these and the p-values of `others`.
+
+    At look number `look` at growing evidence a p-value is divided by the share of the error that this look may spend.
+    """
+    spent = 1.0 if look is None else LOOKS[look]
+    own = [min(1.0, p / spent) for p in p_values(tested)]
+    adjusted = false_discovery_control([*own, *others])[: len(own)] if own else []
+    names = [name for name, one in tested.items() if one.graded]
+    return {name: (float(adjusted[2 * k]), float(adjusted[2 * k + 1])) for k, name in enumerate(names)}
+
+
+def _verdict(one: Tested, corrected: tuple[float, float] | None, scale: str) -> Verdict:
+    if one.ruling is None:
+        reason = one.basis.obstacle
+        return Verdict(
+            claim=one.claim.id,
+            grade="not testable" if reason else "not run",
+            scale=scale,
+            note=reason or f"needs {one.claim.needs}",
+        )
+    grade, p = _grade(one, corrected)
+    shown = one.ruling.supported
+    return Verdict(
+        claim=one.claim.id,
+        grade=grade,
+        effect=one.ruling.text or _words(one),
+        value=shown.shown.value,
+        interval=shown.shown.interval,
+        p=p,
+        holding=shown.holding,
+        of=shown.units,
+        seeds=one.basis.seeds,
+        scale=scale,
+        records=one.basis.records,
+        note="; ".join(filter(None, (one.basis.obstacle, one.basis.note))),
+        closes=_closes(one) if grade in UNDECIDED else "",
+        units=tuple(
+            Unit(label=unit.label, value=unit.value, interval=unit.interval, decides=unit.decides) for unit in one.units
+        ),
+    )
+
+
+def _closes(one: Tested) -> str:
+    return what_would_close(
+        one.ruling.supported,
+        one.ruling.contradicted,
+        asks=one.claim.asks,
+        units=list(one.ruling.effects),
+        seeds=one.basis.seeds,
+        seconds=one.basis.seconds,
+    )
+
+
+UNDECIDED = ("open", "leaning for", "leaning against")
+
+
+def _grade(one: Tested, corrected: tuple[float, float] | None) -> tuple[str, float | None]:
+    """The grade of a claim, and the corrected p of the side to which it tends."""
+    if one.basis.obstacle:
+        return "not testable", None
+    supported, contradicted = one.ruling.supported, one.ruling.contradicted
+    if corrected is None:  # exact
+        return ("supported" if supported.p == 0 else "contradicted" if contradicted.p == 0 else "in between"), None
+    tends = supported.p <= contradicted.p
+    p = corrected[0] if tends else corrected[1]
+    if p <= DECIDES + 1e-12:
+        return ("supported" if tends else "contradicted"), p
+    if supported.opposite <= EXCLUDES and contradicted.opposite <= EXCLUDES:
+        return "in between", p
+    if min(supported.p, contradicted.p) <= LEANS:
+        return ("leaning for" if tends else "leaning against"), p
+    return "open", p
+
+
+def _words(one: Tested) -> str:
+    shown = one.ruling.supported
+    where = f" ({shown.shown.label})" if shown.shown.label != "mean" else ""
+    kind = "mean " if shown.shown.label == "mean" else ""
+    return f"{kind}{shown.shown.value:.3g}{where}" + (
+        f"; so in {shown.holding} of {shown.units}" if shown.units > 1 else ""
+    )
+
+
+def _compatible(one: Tested, printed: Ruling | None) -> str:
+    """Whether the printed mean lies in the interval that predicts the mean of another study like ours."""
+    if not one.claim.comparable or one.ruling is None or printed is None or one.basis.obstacle:
+        return ""
+    ours, theirs = (typical(list(side.effects)) for side in (one.ruling, printed))
+    if ours.interval is None or not np.isfinite(theirs.value):
+        return ""
+    low, high = (ours.value + (edge - ours.value) * np.sqrt(2) for edge in ours.interval)
+    inside = low <= theirs.value <= high
+    return (
+        f"{'compatible' if inside else 'not compatible'}: {theirs.value:.3g} printed, {low:.3g} to {high:.3g} expected"
+    )
+
+
+def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:
+    """The verdicts as a frame, record ids counted; `dataclasses.asdict` keeps them all."""
+    frame = pd.DataFrame([asdict(verdict) for verdict in verdicts], columns=[item.name for item in fields(Verdict)])
+    return frame.assign(records=frame["records"].map(len)).drop(columns="units")

@@ -1,9 +1,10 @@
-"""The numbers that the papers print, as CSV files: one folder per part, one file per table or passage.
+"""What the papers print, one folder per part: tables as CSV files, and claims and differences as TOML files.
 
-They are published values, never results of this package. Columns that start with `derived_` are computed from the
+Tables are published values, never results of this package. Columns that start with `derived_` are computed from the
 printed ones.
 """
 
+import tomllib
 from importlib.resources import files
 
 import pandas as pd
@@ -22,6 +23,12 @@ def read(part: str, table: str) -> pd.DataFrame:
     file = files(__name__) / part / f"{choose(table, stems, f'published table of {part}')}.csv"
     with file.open(encoding="utf-8") as text:
         return pd.read_csv(text)
+
+
+def toml(part: str, name: str) -> dict:
+    """What a part says in `<name>.toml`: its claims or its ledger."""
+    with (files(__name__) / part / f"{name}.toml").open("rb") as file:
+        return tomllib.load(file)
 
 
 def _stems(part: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
 from pruneproxy.recipes.hp_space import figures, networks, noise, tables
-from pruneproxy.recipes.hp_space.claims import CLAIMS, by_network, check, evaluate, printed_verdicts
+from pruneproxy.recipes.hp_space.claims import JUDGE
 from pruneproxy.recipes.hp_space.frames import architectures, frame
 from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import (
@@ -18,11 +18,13 @@ from pruneproxy.recipes.hp_space.protocol import (
 )
 from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
 
+CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 STEM = "hp_space"
 TITLE = "Does pruning move the good region of learning rate x weight decay?"
 
 __all__ = [
     "CLAIMS",
+    "JUDGE",
     "PAPER",
     "ROWS",
     "SCALES",
@@ -30,7 +32,6 @@ __all__ = [
     "TITLE",
     "Case",
     "architectures",
-    "by_network",
     "cases",
     "check",
     "cut",

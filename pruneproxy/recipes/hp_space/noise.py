@@ -46,8 +46,8 @@ def borders(means: pd.DataFrame, *, x: float = 1.0, value: str = "top1") -> list
     ]
 
 
-def describe(frame: pd.DataFrame, by: str) -> str:
-    """One line on one network: how many settings its regions hold, the seed deviation, and what was resampled."""
+def describe(frame: pd.DataFrame) -> str:
+    """One line on one network: how many settings its regions hold, and the seed deviation."""
     table = regions(frame)
     counts = ", ".join(
         f"{x:.1f}-ROI {table[f'{x:.1f}-ROI'].min()} to {table[f'{x:.1f}-ROI'].max()} settings" for x in REGIONS
@@ -58,18 +58,7 @@ def describe(frame: pd.DataFrame, by: str) -> str:
         if pd.notna(deviation)
         else "seed deviation unknown (one run per setting)"
     )
-    return f"{table['network'].iloc[0]}: {counts}; {spread}; {by} resampled"
-
-
-def describe_cross_fitted(frame: pd.DataFrame) -> str:
-    """One line on the risk ratios of one network with regions chosen on other seeds; empty without repeated runs."""
-    table = cross_fitted(frame)
-    ratios = table["ratio"][table["variant"] != "unpruned"].dropna()
-    return (
-        f"{table['network'].iloc[0]}: {ratios.min():.2f} to {ratios.max():.2f} with regions chosen on other seeds"
-        if len(ratios)
-        else ""
-    )
+    return f"{table['network'].iloc[0]}: {counts}; {spread}"
 
 
 def cross_fitted(frame: pd.DataFrame, *, value: str = "top1", x: float = CROSS_REGION) -> pd.DataFrame:

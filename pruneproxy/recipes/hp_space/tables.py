@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats as distributions
 
-from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import Effect
 from pruneproxy.evidence.tables import beside, quantities
-from pruneproxy.recipes.hp_space.claims.study import PRIOR_TOLERANCE, Study, effect
+from pruneproxy.recipes.hp_space.quantities import PRIOR_TOLERANCE, Quantities
 from pruneproxy.recipes.hp_space.variants import MODELS, REGIONS, family, published
 from pruneproxy.stats import confidence_level, rowwise
 from pruneproxy.stats.landscapes import finished
@@ -90,7 +90,7 @@ def best_accuracies(frame: pd.DataFrame, **choices) -> pd.DataFrame:
     for value in (name for name in ("top1", "top5") if name in frame):
         wanted = frame[frame["network"].map(_model).isin(printed.loc[printed["quantity"] == value, "model"])]
         study = _study(wanted, choices | {"value": value})
-        ours += [_row(variant, value, effect(variant.label, study.best(variant))) for variant in study.variants]
+        ours += [_row(variant, value, found) for variant, found in study.best_accuracies().items()]
     return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
 
 
@@ -108,7 +108,7 @@ def ellipses(frame: pd.DataFrame, **choices) -> pd.DataFrame:
         _row(
             variant,
             quantity,
-            effect(variant.label, getattr(study.ellipses[variant, x], quantity)),
+            study.drawn(variant, getattr(study.ellipses[variant, x], quantity)),
             region=f"{x:.1f}-ROI",
         )
         for variant in study.variants
@@ -131,15 +131,15 @@ def risks(frame: pd.DataFrame, **choices) -> pd.DataFrame:
     unpruned = [(variant, variant) for variant in study.variants if variant.method == "none"]
     summaries = [(relative, summary) for relative in (False, True) for summary in (rowwise.mean, rowwise.deviation)]
     ours = [
-        _row(variant, quantity, effect(variant.label, study.risk(base, variant, relative=relative, summary=summary)))
+        _row(variant, quantity, study.risk(base, variant, relative=relative, summary=summary))
         for base, variant in [*unpruned, *study.pruned()]
         for quantity, (relative, summary) in zip(columns.values(), summaries, strict=True)
     ]
     return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
 
 
-def _study(frame, choices) -> Study:
-    return Study(frame, **({"replicates": 2000} | choices))
+def _study(frame, choices) -> Quantities:
+    return Quantities(frame, **({"replicates": 2000} | choices))
 
 
 def _model(network: str) -> str:

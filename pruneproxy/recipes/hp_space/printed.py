@@ -1,9 +1,9 @@
-"""The same quantities as `Study`, from the numbers that the thesis prints; effects without replicates."""
+"""The same quantities as `Quantities`, from the numbers that the thesis prints; effects without replicates."""
 
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import Effect
 from pruneproxy.recipes.hp_space.variants import published
 
 CENTRE = {"weight_decay": "centre_weight_decay_log10", "lr": "centre_learning_rate_log10"}
@@ -35,19 +35,31 @@ class Printed:
             for row in _pruned(self.ellipses)
         ]
 
-    def centre_shifts(self):
-        return [
-            _effect(row, row[name] - row[f"{name}_base"], f"{row['region']}, {axis}")
-            for row in _pruned(self.ellipses)
-            for axis, name in CENTRE.items()
-        ]
+    def lr_shifts(self):
+        return self._shifts("lr")
 
-    def lengths(self, model, x, method, target=None):
-        rows = [row for row in _pruned(self.ellipses) if (row["model"], row["x"], row["method"]) == (model, x, method)]
+    def weight_decay_shifts(self):
+        return self._shifts("weight_decay")
+
+    def _shifts(self, axis: str):
+        name = CENTRE[axis]
+        return [_effect(row, row[name] - row[f"{name}_base"], row["region"]) for row in _pruned(self.ellipses)]
+
+    def mobilenet_global_lengths(self):
+        return self._lengths("MobileNetV2", (1.0,), "global")
+
+    def mobilenet_uniform_lengths(self):
+        return self._lengths("MobileNetV2", (1.0,), "uniform")
+
+    def resnet_global_lengths(self):
+        return self._lengths("ResNet-56", (1.0, 0.5), "global", 0.2)
+
+    def _lengths(self, model, regions, method, target=None):
         return [
             _effect(row, row["length_log10"] / row["length_log10_base"], row["region"])
-            for row in rows
-            if target is None or row["target"] == target
+            for x in regions
+            for row in _pruned(self.ellipses)
+            if (row["model"], row["x"], row["method"]) == (model, x, method) and target in (None, row["target"])
         ]
 
     def best_gaps(self):
@@ -62,10 +74,13 @@ class Printed:
     def risks(self):
         return [_effect(row, row["risk_mean_points"]) for row in _pruned(self.risk_rows)]
 
-    def risk_ratios(self):
-        return [_effect(row, row["risk_mean_points"] / row["risk_mean_points_base"]) for row in _pruned(self.risk_rows)]
+    def risk_rises(self):
+        return [_effect(row, row["risk_mean_points"] - row["risk_mean_points_base"]) for row in _pruned(self.risk_rows)]
 
-    def shares_within(self, *models):
+    def small_shares(self):
+        return []
+
+    def large_shares(self):
         return []
 
     def method_gaps(self):
@@ -94,7 +109,7 @@ class Printed:
     def remarks(self) -> dict[str, str]:
         """What can be said of the claims whose quantity is not printed."""
         shape = self.ellipses["length_log10"] / self.ellipses["width_log10"]
-        ratios = np.array([effect.value for effect in self.risk_ratios()])
+        ratios = np.array([row["risk_mean_points"] / row["risk_mean_points_base"] for row in _pruned(self.risk_rows)])
         risks = [effect.value for effect in self.risks()]
         return {
             "HS-01": "not checkable: contour plots only",
