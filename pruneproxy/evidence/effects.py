@@ -66,6 +66,11 @@ class Cell:
     source: str | None = None
 
 
+def effect_of(one: Effect | Cell) -> Effect:
+    """The effect of a cell, or the effect itself."""
+    return one.effect if isinstance(one, Cell) else one
+
+
 def deviations(values: np.ndarray, replicates: int, generator) -> np.ndarray:
     """Bootstrap deviations of the mean over the first axis of `values`, one row per replicate.
 

@@ -12,7 +12,7 @@ from pruneproxy.errors import UserError
 from pruneproxy.evidence import claims as claims_of
 from pruneproxy.evidence.claims import Claim, Rule, Ruling
 from pruneproxy.evidence.closing import what_would_close
-from pruneproxy.evidence.effects import Cell, Effect, typical
+from pruneproxy.evidence.effects import Cell, Effect, effect_of, typical
 
 GRADES = {
     "supported": "one-sided p, corrected over all claims of the book, at most 0.05",
@@ -114,12 +114,8 @@ def _deciding(found):
     if isinstance(found, dict):
         return {key: _deciding(value) for key, value in found.items()}
     if isinstance(found, (list, tuple)):
-        return [one for one in found if not isinstance(one, (Effect, Cell)) or _effect(one).decides]
+        return [one for one in found if not isinstance(one, (Effect, Cell)) or effect_of(one).decides]
     return found
-
-
-def _effect(one: Effect | Cell) -> Effect:
-    return one.effect if isinstance(one, Cell) else one
 
 
 @dataclass(frozen=True, kw_only=True)

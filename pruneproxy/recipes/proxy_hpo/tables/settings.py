@@ -5,8 +5,8 @@ import pandas as pd
 
 from pruneproxy.importance import main_effects
 from pruneproxy.published import read
-from pruneproxy.recipes.proxy_hpo.claims.study import scaled
 from pruneproxy.recipes.proxy_hpo.experiments import READINGS, source
+from pruneproxy.recipes.proxy_hpo.quantities import scaled
 from pruneproxy.recipes.proxy_hpo.tables.costs import PERCENT
 
 

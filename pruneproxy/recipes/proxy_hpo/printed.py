@@ -1,22 +1,21 @@
-"""The same quantities as `Study`, from the numbers that the paper prints."""
+"""The same quantities as `Quantities`, from the numbers that the paper prints."""
 
 import zlib
 
 import numpy as np
 
 from pruneproxy import published
-from pruneproxy.evidence.claims import Effect
-from pruneproxy.evidence.effects import Cell
-from pruneproxy.recipes.proxy_hpo.claims.study import FIVE, ITSELF, OWN
+from pruneproxy.evidence.effects import Cell, Effect
+from pruneproxy.recipes.proxy_hpo.quantities import FIVE, ITSELF, OWN, Quantities
 
 PART = "proxy_hpo"
 SEEDS = 5  # Sec. 5.2 and 5.3; Table 4 gives no number, its baseline is a cell of Table 3
-REPLICATES = 20_000
+REPLICATES = 4000
 NETWORKS = {"ResNet56": "resnet56", "VGG16-BN": "vgg16_bn", "MobileNetV2": "mobilenet_v2"}
 OPTIMIZERS = {"TPE": "tpe", "BO": "gp", "CMA-ES": "cma-es"}
 
 
-class Printed:
+class Printed(Quantities):
     """What Tables 1, 3, 4, 5 and Sec. 5.3 say; a quantity that is not printed is an empty list.
 
     A printed mean with a deviation gives replicates mean + deviation / sqrt(5) * t with t of Student's distribution
@@ -24,6 +23,9 @@ class Printed:
     normal seeds would have. The two sides of a difference are taken as independent, for the paper does not say that
     seeds are shared. Numbers without a deviation (Tables 1 and 5, times) have no replicates.
     """
+
+    def __init__(self):
+        super().__init__(frames=None)
 
     def cells(self, experiment: str = "main") -> list[Cell]:
         if experiment == "five":
@@ -90,7 +92,6 @@ REMARKS = {  # what can be said of the claims whose quantity is not printed
     "PH-14": "not checkable: box plots only",
     "PH-15": "not checkable: neither importance nor spread is printed",
 }
-EXACT = ("PH-04", "PH-06", "PH-09", "PH-10", "PH-11")  # printed without deviations
 
 
 def _methods() -> list[Cell]:

@@ -1,14 +1,13 @@
 """Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.claims import Effect
-from pruneproxy.evidence.effects import Cell, deviations, resampled
+from pruneproxy.evidence.effects import Cell, Effect, deviations, grouped, mean, resampled
 from pruneproxy.importance import main_effects
 from pruneproxy.stats import CORRELATIONS
 
@@ -20,7 +19,7 @@ LINEAR = ("momentum",)  # the others are searched, averaged and spread as logari
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Quantities:
     """The records of the part; each method lists effects, none where nothing was run.
 
     Accuracies are compared between trainings with the same search seed and the same training seed, averaged over
@@ -28,7 +27,7 @@ class Study:
     """
 
     frames: object
-    replicates: int = 10_000
+    replicates: int = 4000
     seed: int = 0
 
     def cells(self, experiment: str = "main") -> list[Cell]:
@@ -64,6 +63,29 @@ class Study:
                 sides = (kind[kind["experiment"] == name] for name in ("five", "main"))
                 found += self._cell(case, f"five - three, on {source}", paired(*sides), source=source)
         return found
+
+    def optimizer_means(self) -> list[Effect]:
+        """The mean of the differences of every optimizer; none unless there are two."""
+        found = means(self.cells(), lambda cell: cell.optimizer)
+        return found if len(found) > 1 else []
+
+    def method_gaps(self) -> list[Cell]:
+        return self.sources("feasibility")
+
+    def family_gaps(self) -> list[Cell]:
+        return self.sources("family")
+
+    def cross_gaps(self) -> list[Cell]:
+        return self.sources("cross")
+
+    def five_gaps(self) -> list[Cell]:
+        return self.cells("five")
+
+    def five_minus_three(self) -> list[Cell]:
+        return of_both_searches(self.searches())
+
+    def spread_correlations(self) -> list[Cell]:
+        return of_both_searches(self.importance_correlations())
 
     def _winners(self, experiment: str | None = None) -> pd.DataFrame:
         rows = self.frames.winners
@@ -156,7 +178,10 @@ class Study:
         moved = gap.mean(axis=0) + deviations(gap, self.replicates, self._generator("curve", *case))
         bands = target.std(axis=0, ddof=1) + proxy.std(axis=0, ddof=1) if len(gap) > 1 else np.nan
         effect = Effect(
-            label=f"{case[2]} on {case[4]}", value=float(share(gap.mean(axis=0), bands)), samples=share(moved, bands)
+            label=f"{case[2]} on {case[4]}",
+            value=float(share(gap.mean(axis=0), bands)),
+            samples=share(moved, bands),
+            seeds=len(gap),
         )
         return Cell(effect=effect, network=case[1], dataset=case[3])
 
@@ -185,11 +210,13 @@ class Study:
         freedom = len(proxy) + len(target) - 2
         spread = ((len(proxy) - 1) * proxy.var() + (len(target) - 1) * target.var()) / freedom if freedom > 1 else 0
         if not spread > 0:  # one search each, or searches that all agree
-            return Effect(label=label, value=0.0 if gap == 0 else np.inf, samples=np.full(self.replicates, np.nan))
+            value, unknown = (0.0 if gap == 0 else np.inf), np.full(self.replicates, np.nan)
+            return Effect(label=label, value=value, samples=unknown, seeds=min(len(proxy), len(target)))
         generator = self._generator("distance", *case, name)
         moved = [deviations(side.to_numpy(), self.replicates, generator) for side in (proxy, target)]
         samples = np.abs(gap + moved[0] - moved[1]) / np.sqrt(spread)
-        return Effect(label=label, value=float(abs(gap) / np.sqrt(spread)), samples=samples)
+        seeds = min(len(proxy), len(target))
+        return Effect(label=label, value=float(abs(gap) / np.sqrt(spread)), samples=samples, seeds=seeds)
 
     def importance_correlations(self) -> list[Cell]:
         """Spearman's correlation of importance and relative spread, per case and kind of search.
@@ -224,7 +251,17 @@ class Study:
         )
         ranks = CORRELATIONS["spearman"](importance[picks].mean(axis=1), values[picks].std(axis=1, ddof=1))
         label = f"search on {source}, {case[2]} on {case[4]}"
-        return Effect(label=label, value=float(ranks[0]), samples=ranks[1:], mirrored=True)
+        return Effect(label=label, value=float(ranks[0]), samples=ranks[1:], seeds=len(effects), mirrored=True)
+
+
+def means(cells: Iterable[Cell], key) -> list[Effect]:
+    """The mean effect of each group of cells."""
+    return [mean(str(name), effects) for name, effects in grouped(cells, key).items()]
+
+
+def of_both_searches(cells: list[Cell]) -> list[Cell]:
+    """The cells, if both searches on the network and on its copy have some."""
+    return cells if {cell.source for cell in cells} == {ITSELF, OWN} else []
 
 
 def paired(a: pd.DataFrame, b: pd.DataFrame) -> pd.Series:
