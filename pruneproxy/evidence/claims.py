@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pruneproxy import published
 from pruneproxy.errors import UserError
-from pruneproxy.evidence.effects import Effect, effect_of
+from pruneproxy.evidence.effects import Effect, flat
 from pruneproxy.evidence.statements import (
     QUANTIFIERS,
     Region,
@@ -154,7 +154,7 @@ def plain_rule(claim: Claim) -> Rule:
     names = dict.fromkeys(one.quantity for side in sides.values() for one in side)
 
     def rule(quantities):
-        effects = {name: [effect_of(one) for one in getattr(quantities, name)()] for name in names}
+        effects = {name: flat(getattr(quantities, name)()) for name in names}
         if not all(effects.values()):
             return None
         stated = {side: [one.state(effects[one.quantity]) for one in lines] for side, lines in sides.items()}

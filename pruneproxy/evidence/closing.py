@@ -26,7 +26,7 @@ def what_would_close(
             return _seeds(max(1, math.ceil((factor - 1) * seeds)), seconds)
     if noise < 1 and wanted <= PAYABLE:
         return f"about {math.ceil(wanted * len(units))} units like these instead of {len(units)}"
-    return f"more than {PAYABLE} times the evidence: the effect lies at a threshold"
+    return f"more than {PAYABLE} times the evidence that there is"
 
 
 def _seeds(more: int, seconds: float | None) -> str:

@@ -1,7 +1,7 @@
 """Effects: a measured number of one unit, with replicates that say how sure it is; and effects made of effects."""
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -69,6 +69,13 @@ class Cell:
 def effect_of(one: Effect | Cell) -> Effect:
     """The effect of a cell, or the effect itself."""
     return one.effect if isinstance(one, Cell) else one
+
+
+def flat(found) -> list[Effect]:
+    """The effects of a quantity, which lists effects or cells, or maps data sets to them."""
+    if isinstance(found, Mapping):
+        return [effect for part in found.values() for effect in flat(part)]
+    return [effect_of(one) for one in found] if isinstance(found, (list, tuple)) else [effect_of(found)]
 
 
 def deviations(values: np.ndarray, replicates: int, generator) -> np.ndarray:

@@ -99,20 +99,37 @@ class Tested:
         return self.ruling is not None and not self.basis.obstacle and not self.ruling.supported.shown.exact
 
 
+class _Known:
+    """The quantities of a part, each computed once."""
+
+    def __init__(self, quantities):
+        self._quantities, self._known = quantities, {}
+
+    def __getattr__(self, name):
+        method = getattr(self._quantities, name)
+
+        def known(*given):
+            if (name, given) not in self._known:
+                self._known[name, given] = method(*given)
+            return self._known[name, given]
+
+        return known
+
+
 class _Deciding:
-    """The quantities of a part without the effects that may decide nothing."""
+    """The same without the effects that may decide nothing."""
 
     def __init__(self, quantities):
         self._quantities = quantities
 
     def __getattr__(self, name):
-        method = getattr(self._quantities, name)
-        return (lambda *given, **more: _deciding(method(*given, **more))) if callable(method) else method
+        return lambda *given: _deciding(getattr(self._quantities, name)(*given))
 
 
 def _deciding(found):
     if isinstance(found, dict):
-        return {key: _deciding(value) for key, value in found.items()}
+        kept = {key: _deciding(value) for key, value in found.items()}
+        return {key: value for key, value in kept.items() if not isinstance(value, Effect) or value.decides}
     if isinstance(found, (list, tuple)):
         return [one for one in found if not isinstance(one, (Effect, Cell)) or effect_of(one).decides]
     return found
@@ -148,7 +165,7 @@ class Judge:
 
     def tested(self, frames) -> dict[str, Tested]:
         """Every claim with what the records say of it."""
-        quantities = self.measured(frames)
+        quantities = _Known(self.measured(frames))
         return {name: self._tested(claim, frames, quantities) for name, claim in self.claims.items()}
 
     def _tested(self, claim: Claim, frames, quantities) -> Tested:
@@ -182,7 +199,7 @@ class Judge:
 
     @cached_property
     def _printed_rulings(self) -> dict[str, Ruling | None]:
-        quantities = self.printed()
+        quantities = _Known(self.printed())
         return {name: rule(quantities) for name, rule in self._rules.items()}
 
     def check(self) -> list[Verdict]:

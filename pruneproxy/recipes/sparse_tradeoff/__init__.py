@@ -1,18 +1,20 @@
 """Paper 002, Suidgeest 2024: the accuracy-efficiency trade-off of sparse training, and what it depends on."""
 
 from pruneproxy.recipes.sparse_tradeoff import arithmetic, figures, fronts, influence, leak, prior, reanalysis, tables
-from pruneproxy.recipes.sparse_tradeoff.claims import CLAIMS, by_network, check, evaluate, printed_verdicts, quantity
+from pruneproxy.recipes.sparse_tradeoff.claims import JUDGE, quantity
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries, grid, space, specs
 from pruneproxy.recipes.sparse_tradeoff.frames import Frames, frame, select
 from pruneproxy.recipes.sparse_tradeoff.ledger import ROWS
 from pruneproxy.recipes.sparse_tradeoff.protocol import EXPERIMENTS, PAPER, SCALES, Case, cases, cut, parameters
 
+CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 STEM = "sparse_tradeoff"
 TITLE = "What does sparse training trade for efficiency, and which hyperparameters decide it?"
 
 __all__ = [
     "CLAIMS",
     "EXPERIMENTS",
+    "JUDGE",
     "PAPER",
     "ROWS",
     "SCALES",
@@ -21,7 +23,6 @@ __all__ = [
     "Case",
     "Frames",
     "arithmetic",
-    "by_network",
     "cases",
     "check",
     "cut",

@@ -1,11 +1,12 @@
-"""The same quantities as `Study`, from the numbers that the thesis prints, taken as exact: no replicates."""
+"""The same quantities as `Quantities`, from the numbers that the thesis prints, taken as exact: no replicates."""
 
 import pandas as pd
 
 from pruneproxy import published
-from pruneproxy.evidence.claims import Effect
+from pruneproxy.evidence.effects import Effect
 from pruneproxy.recipes.sparse_tradeoff import reanalysis
-from pruneproxy.recipes.sparse_tradeoff.claims.study import ARCHITECTURES, COSTS, METHODS, MILD, TOP
+from pruneproxy.recipes.sparse_tradeoff.pairs import ARCHITECTURES, Pairs, excess
+from pruneproxy.recipes.sparse_tradeoff.quantities import COSTS, METHODS, MILD, TOP
 
 PART = "sparse_tradeoff"
 ROUNDED = 0.005  # half the last place of a relative cost
@@ -14,21 +15,21 @@ IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "tabl
 LR = "initial learning rate"
 
 
-class Printed:
+class Printed(Pairs):
     """What Tables 5.1 to 5.8, 6.1, D.1 and D.2 say; a quantity that is not printed is empty."""
 
-    def losses(self) -> dict[str, list[Effect]]:
+    def excess_losses(self) -> dict[str, list[Effect]]:
         table = _fixed()
         dense = table.loc["Dense", "test_accuracy_mean_pct"]
         sparse = table[table["sparsity"] < MILD]
         return {
             "MNIST": [
-                _effect(f"MNIST, {method} {row.sparsity:g}", dense - row.test_accuracy_mean_pct)
+                excess(f"MNIST, {method} {row.sparsity:g}", _effect("", dense - row.test_accuracy_mean_pct), "MNIST")
                 for method, row in zip(sparse.index, sparse.itertuples(), strict=True)
             ]
         }
 
-    def method_gaps(self, sparsity: float) -> dict[str, Effect]:
+    def collapses(self, sparsity: float) -> dict[str, Effect]:
         table = _fixed()
         at = table[table["sparsity"] == sparsity]["test_accuracy_mean_pct"]
         return {"MNIST": _effect(f"MNIST, sparsity {sparsity:g}", at["RigL"] - at["SET"])}
@@ -92,9 +93,6 @@ class Printed:
             for objective in IMPORTANCES
             for name, column in _importance(objective)
         )
-
-    def algorithm_asides(self) -> dict[str, dict[str, float]]:
-        return {}
 
     def sparsity_leads(self) -> dict[str, list[Effect]]:
         return _by_dataset(

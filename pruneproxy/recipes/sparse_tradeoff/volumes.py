@@ -1,4 +1,4 @@
-"""Replicates of shares, of trade-offs and their hypervolumes, and of fits."""
+"""Replicates of trade-offs and their hypervolumes, and fits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,30 +7,23 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import pareto
-from pruneproxy.evidence.claims import Effect
-from pruneproxy.evidence.effects import combined
 from pruneproxy.recipes.sparse_tradeoff import fronts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tradeoff:
-    """A row per configuration, and its `errors`, of shape (1 + replicates, configurations): row 0 as measured."""
+    """A row per configuration, and its `errors`, of shape (1 + replicates, configurations): row 0 as measured.
+
+    `seeds` are the fewest runs of a configuration.
+    """
 
     rows: pd.DataFrame
     errors: np.ndarray
+    seeds: int = 0
 
     def costs(self) -> np.ndarray:
         """log10 of both costs, which do not depend on the seed."""
         return np.log10(self.rows[list(fronts.COST)].to_numpy(dtype=float))
-
-
-def share(label: str, count: int, total: int, replicates: int, generator) -> Effect:
-    """A share with draws from Beta(count + 1/2, total - count + 1/2), whose quantiles are Jeffreys' interval.
-
-    Resampling would say that a share of 0 or 1 is certain, however few configurations it rests on.
-    """
-    draws = generator.beta(count + 0.5, total - count + 0.5, size=replicates)
-    return Effect(label=label, value=count / total, samples=draws)
 
 
 def redrawn(table: np.ndarray, replicates: int, generator) -> np.ndarray:
@@ -71,17 +64,6 @@ def _volumes(sides, masks) -> list[float]:
         pareto.hypervolume(points[mask], direction="minimize", reference=pareto.REFERENCE) if mask.any() else 0.0
         for mask in masks
     ]
-
-
-def ratio(label: str, a: Effect, b: Effect) -> Effect:
-    """a / b."""
-    return combined(label, (a, b), over)
-
-
-def over(a, b) -> np.ndarray:
-    """a / b, not finite where b is 0: a subset that covers nothing."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.divide(a, b)
 
 
 def explained(x: np.ndarray, y: np.ndarray, degree: int) -> np.ndarray:

@@ -1,75 +1,36 @@
 """Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
 
+import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from pruneproxy import costs, pareto
-from pruneproxy.evidence.claims import Effect
-from pruneproxy.evidence.effects import difference, resampled
-from pruneproxy.importance import Axis, ForestConfig, fanova
-from pruneproxy.recipes.sparse_tradeoff import fronts, influence
-from pruneproxy.recipes.sparse_tradeoff.claims.resampling import Tradeoff, explained, over, redrawn, share, volumes
-from pruneproxy.recipes.sparse_tradeoff.experiments import space
-from pruneproxy.recipes.sparse_tradeoff.frames import HYPER
+from pruneproxy import costs
+from pruneproxy.evidence.effects import Effect, difference, from_seeds, over, resampled, share
+from pruneproxy.recipes.sparse_tradeoff import fronts
+from pruneproxy.recipes.sparse_tradeoff.importances import Importances
+from pruneproxy.recipes.sparse_tradeoff.pairs import ARCHITECTURES, Pairs, excess
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER
-from pruneproxy.stats import CORRELATIONS
+from pruneproxy.recipes.sparse_tradeoff.volumes import Tradeoff, explained, redrawn, volumes
+from pruneproxy.stats import CORRELATIONS, crossfit
 
-ARCHITECTURES = {case.dataset: case.architecture for case in PAPER.values()}
-OBJECTIVES = tuple(one.name for one in fronts.OBJECTIVES)
 COSTS = fronts.COST
 METHODS = ("set", "rigl")
-SPACE = "text"  # the thesis's own
 INTERVALS = {case.dataset: case.interval for case in PAPER.values()}  # steps between updates, Table A.1
-MILLION = 10**6
 TOP = 20  # most accurate configurations, Sec. 5.3
 LEAST_POINTS = 10  # of a front for a fit
 FRONT_REPLICATES = 1000  # of what needs a hypervolume or a front each time
 MILD = 0.7  # below this sparsity little accuracy is lost, Sec. 5.1.1
 HALF = 0.5
 COVERING = {"SVHN": 0.8}  # the sparsity from which on a trade-off is covered, where it is not HALF (Sec. 6.2.3)
-ASIDES = (  # other spaces and other treatments of inactive hyperparameters under which the algorithm is looked at
-    ("with defaults for what is inactive", SPACE, "default"),
-    ("with update intervals that come", "fixed", influence.INACTIVE),
-)
-REFITS = 10  # of the importance, each on configurations drawn with replacement
-TREES = 16  # of each refit
 RANGES = {"MLP": (0.4, 0.8), "ResNet": (0.7, 0.99)}  # preferred sparsities, Sec. 6.2.5
 
 
 @dataclass(frozen=True, eq=False)
-class Quantities:
-    """What the rules ask of a study, each quantity computed once: of all data sets, or of one.
-
-    No effect depends on which other data sets there are, so that one computation serves both.
-    """
-
-    study: object
-    dataset: str | None = None
-    known: dict = field(default_factory=dict, repr=False)
-
-    def alone(self, dataset: str) -> "Quantities":
-        """The same quantities of one data set."""
-        return replace(self, dataset=dataset)
-
-    def __getattr__(self, name: str) -> Callable[..., dict]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return partial(self._of, name)
-
-    def _of(self, name, *choices) -> dict:
-        key = name, *choices
-        if key not in self.known:
-            self.known[key] = getattr(self.study, name)(*choices)
-        return {dataset: found for dataset, found in self.known[key].items() if self.dataset in (None, dataset)}
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
+class Quantities(Pairs, Importances):
     """The records of the part; each method gives effects by data set, none where nothing was run.
 
     Means over seeds are resampled by drawing the runs of each configuration anew, shares by the number of
@@ -77,7 +38,7 @@ class Study:
     """
 
     frames: object
-    replicates: int = 10_000
+    replicates: int = 4000
     seed: int = 0
     _known: dict = field(default_factory=dict, repr=False)
 
@@ -86,20 +47,20 @@ class Study:
         names = dict.fromkeys([*self.frames.runs["dataset"], *self.frames.random["dataset"]])
         return tuple(name for name in names if architecture in (None, ARCHITECTURES[name]))
 
-    def losses(self) -> dict[str, list[Effect]]:
-        """Accuracy of the dense network minus that of each mildly sparse one, both with the fixed configuration."""
+    def excess_losses(self) -> dict[str, list[Effect]]:
+        """Accuracy of the dense network minus that of each mildly sparse one, minus what may be lost."""
         found = {}
         for name, rows in self._experiment("reproduction"):
             dense = self._mean(name, rows[rows["algorithm"] == "dense"])
             sparse = rows[(rows["algorithm"] != "dense") & (rows["sparsity"].astype(float) < MILD - 1e-9)]
             if dense is not None:
                 found[name] = [
-                    difference(f"{name}, {config}", dense, self._mean(name, group))
+                    excess(f"{name}, {config}", difference("", dense, self._mean(name, group)), name)
                     for config, group in sparse.groupby("config")
                 ]
         return {name: effects for name, effects in found.items() if effects}
 
-    def method_gaps(self, sparsity: float) -> dict[str, Effect]:
+    def collapses(self, sparsity: float) -> dict[str, Effect]:
         """Accuracy with RigL minus accuracy with SET at one sparsity, for MLPs with the fixed configuration."""
         found = {}
         for name, rows in self._experiment("reproduction"):
@@ -109,11 +70,11 @@ class Study:
                 found[name] = difference(f"{name}, sparsity {sparsity:g}", *sides)
         return found
 
-    def kept_ratios(self) -> dict[str, list[Effect]]:
+    def kept_ratios(self, charged: str = "performed") -> dict[str, list[Effect]]:
         """Multiplications over those of the dense network and over the share kept; counted, so without replicates.
 
-        RigL's dense gradients are charged at the thesis's interval: short trainings need shorter ones, and their extra
-        cost says nothing of the thesis's.
+        RigL's dense gradients are charged as they were performed; with `charged="algorithm-1"` at the interval of the
+        thesis, which short trainings cannot keep.
         """
         found = {}
         for name, rows in self._experiment("reproduction"):
@@ -124,7 +85,7 @@ class Study:
                 found[name] = [
                     Effect(
                         label=f"{name}, {row['config']}, {cost}",
-                        value=_share_of_cost(cost, row, dense.iloc[0]) / (1 - row["sparsity"]),
+                        value=_share_of_cost(cost, row, dense.iloc[0], charged) / (1 - row["sparsity"]),
                     )
                     for row in even.to_dict("records")
                     for cost in COSTS
@@ -134,7 +95,7 @@ class Study:
     def fixed_volumes(self) -> dict[str, Effect]:
         """The hypervolume of the fixed configuration's trade-off, normalised by itself."""
         return {
-            name: _effect(name, volumes([one], [np.ones(len(one.rows), dtype=bool)])[0])
+            name: _effect(name, volumes([one], [np.ones(len(one.rows), dtype=bool)])[0], [one])
             for name, (one,) in self._tradeoffs("reproduction")
         }
 
@@ -150,7 +111,7 @@ class Study:
         found = {}
         for name, sides in self._tradeoffs(after, before):
             first = np.arange(sum(len(side.rows) for side in sides)) < len(sides[0].rows)
-            found[name] = _effect(name, over(*volumes(sides, [first, ~first])))
+            found[name] = _effect(name, over(*volumes(sides, [first, ~first])), sides)
         return found
 
     def search_gains(self) -> dict[str, Effect]:
@@ -162,16 +123,23 @@ class Study:
         return self._accuracy_gains("evaluation", "optimization")
 
     def _accuracy_gains(self, after: str, before: str) -> dict[str, Effect]:
-        """Replicates are mirrored at the value: the best of noisy means is too good, the more so the more there are.
-
-        In simulated fronts with three to five seeds this interval holds the true gain in 83 to 91 of 100 cases, where
-        plain percentiles do in 59 to 78.
-        """
+        """Per seed, the accuracy of what is best in the other seeds of `after`, minus the same of `before`."""
         found = {}
-        for name, sides in self._tradeoffs(after, before):
-            gains = sides[1].errors.min(axis=1) - sides[0].errors.min(axis=1)
-            found[name] = Effect(label=name, value=float(gains[0]), samples=2 * gains[0] - gains[1:])
+        for name in self.datasets():
+            sides = [self._accuracies(name, experiment) for experiment in (after, before)]
+            if all(side.size for side in sides):
+                count = min(side.shape[1] for side in sides)
+                first, second = (crossfit.best(side[:, :count]) for side in sides)
+                found[name] = from_seeds(name, first - second)
         return found
+
+    def _accuracies(self, dataset: str, experiment: str) -> np.ndarray:
+        """A row per configuration of a trade-off and a column per seed; those with fewer seeds are left out."""
+        runs = self.frames.runs
+        runs = runs[(runs["dataset"] == dataset) & (runs["experiment"] == experiment)]
+        kept = self._points(dataset, experiment)["config"]
+        table = 100 - _by_seed(runs[runs["config"].isin(kept)]).to_numpy(dtype=float)
+        return table[np.isfinite(table).all(axis=1)]
 
     def correlation_gaps(self) -> dict[str, list[Effect]]:
         """Rank correlation of accuracy and a cost minus that of the two costs; configurations are resampled."""
@@ -204,7 +172,7 @@ class Study:
         for name, (one,) in self._tradeoffs("optimization"):
             masks = [(one.rows["algorithm"] == method).to_numpy() for method in METHODS]
             if all(mask.any() for mask in masks):
-                found[name] = _effect(name, over(*volumes([one], masks)))
+                found[name] = _effect(name, over(*volumes([one], masks)), [one])
         return found
 
     def mean_sparsities(self) -> dict[str, Effect]:
@@ -234,7 +202,7 @@ class Study:
         found = {}
         for name, (one,) in self._tradeoffs("optimization"):
             sparse = (fronts.sparsities(one.rows) >= COVERING.get(name, HALF)).to_numpy()
-            found[name] = _effect(name, over(*volumes([one], [sparse, np.ones_like(sparse)])))
+            found[name] = _effect(name, over(*volumes([one], [sparse, np.ones_like(sparse)])), [one])
         return found
 
     def preferred_shares(self) -> dict[str, Effect]:
@@ -265,79 +233,6 @@ class Study:
                 for cost in COSTS
             ]
         return found
-
-    def algorithm_importances(self) -> dict[str, list[Effect]]:
-        """Importance of the choice between SET, RigL and dense training, for every objective."""
-        return self._importances(OBJECTIVES, lambda table: {"": table["algorithm"]})
-
-    def algorithm_asides(self) -> dict[str, dict[str, float]]:
-        """The largest importance of the algorithm over the objectives, by other choices of analysis."""
-        found: dict[str, dict[str, float]] = {}
-        for words, where, inactive in ASIDES:
-            for name, rows in self._drawn(self.datasets(), where).items():
-                values = [self._fitted(rows, objective, inactive)["algorithm"] for objective in OBJECTIVES]
-                found.setdefault(name, {})[words] = float(max(values))
-        return found
-
-    def sparsity_leads(self) -> dict[str, list[Effect]]:
-        """Importance of sparsity for each cost, minus that of the most important other hyperparameter."""
-        return self._importances(
-            COSTS, lambda table: {"": table["sparsity"] - table.drop(columns="sparsity").max(axis=1)}
-        )
-
-    def resnet_leads(self) -> dict[str, list[Effect]]:
-        """Importance of weight decay and of epochs for the error of ResNets, minus that of the learning rate."""
-        rivals = ("weight_decay", "epochs")
-        return self._importances(
-            ("error",), lambda table: {name: table[name] - table["lr"] for name in rivals}, self.datasets("ResNet")
-        )
-
-    def depth_leads(self) -> dict[str, list[Effect]]:
-        """Importance of the number of layers for the error of MLPs, minus that of the learning rate."""
-        return self._importances(("error",), lambda table: {"": table["layers"] - table["lr"]}, self.datasets("MLP"))
-
-    def _importances(
-        self,
-        objectives: Iterable[str],
-        statistic: Callable[[pd.DataFrame], dict],
-        datasets: Iterable[str] | None = None,
-    ) -> dict[str, list[Effect]]:
-        """Effects of the importances, refitted to configurations drawn with replacement; `statistic` names them."""
-        found = self._drawn(self.datasets() if datasets is None else datasets, SPACE)
-        return {
-            name: [
-                _effect(", ".join(filter(None, (name, objective, what))), values.to_numpy())
-                for objective in objectives
-                for what, values in statistic(self._refitted(name, rows, objective)).items()
-            ]
-            for name, rows in found.items()
-        }
-
-    def _drawn(self, datasets: Iterable[str], space: str) -> dict[str, pd.DataFrame]:
-        """The configurations of the Latin hypercube over a space by data set, in one order."""
-        found = {name: influence.configurations(self.frames, name, space=space) for name in datasets}
-        return {
-            name: rows.sort_values("number", ignore_index=True)
-            for name, rows in found.items()
-            if len(rows) >= influence.LEAST
-        }
-
-    def _refitted(self, dataset: str, rows: pd.DataFrame, objective: str) -> pd.DataFrame:
-        """A column per hyperparameter: its importance from all configurations, then from configurations drawn anew."""
-        key = dataset, objective
-        if key not in self._known:
-            picks = self._picks("importance", dataset, count=len(rows), replicates=REFITS)
-            tables = [self._fitted(rows, objective, influence.INACTIVE, pick) for pick in picks]
-            self._known[key] = pd.DataFrame(tables).reset_index(drop=True)
-        return self._known[key]
-
-    def _fitted(self, rows: pd.DataFrame, objective: str, inactive: str, picks=None) -> pd.Series:
-        """The importance of every hyperparameter; one that is the same in all configurations explains nothing."""
-        axes, rows = _axes(rows), rows if picks is None else rows.iloc[picks]
-        values = pareto.scales(rows, fronts.OBJECTIVES)[objective]
-        forest = ForestConfig(trees=TREES, seed=self.seed)
-        found = fanova(rows, values, axes=axes, inactive=inactive, forest=forest)["importance"]
-        return found.reindex(HYPER).fillna(0.0)
 
     def _experiment(self, experiment: str) -> Iterator[tuple[str, pd.DataFrame]]:
         runs = self.frames.runs[self.frames.runs["experiment"] == experiment]
@@ -370,7 +265,8 @@ class Study:
             table = _by_seed(runs).reindex(rows["config"]).to_numpy(dtype=float)
             generator = self._generator("redrawn", *key)
             errors = redrawn(table, min(self.replicates, FRONT_REPLICATES), generator)
-            self._known[key] = Tradeoff(rows=rows, errors=errors)
+            seeds = int((~np.isnan(table)).sum(axis=1).min()) if len(table) else 0
+            self._known[key] = Tradeoff(rows=rows, errors=errors, seeds=seeds)
         return self._known[key]
 
     def _points(self, dataset: str, experiment: str) -> pd.DataFrame:
@@ -402,32 +298,24 @@ class Study:
         return np.random.default_rng([self.seed, zlib.crc32("\n".join(map(str, names)).encode())])
 
 
-def _share_of_cost(cost: str, row: dict, dense: pd.Series) -> float:
-    """A cost over that of the dense network."""
+def _share_of_cost(cost: str, row: dict, dense: pd.Series, charged: str) -> float:
+    """A cost over that of the dense network; RigL's dense gradients as performed, or at the thesis's interval."""
     if cost == "inference" or row["algorithm"] != "rigl":
         return float(row[cost] / dense[cost])
+    steps = math.ceil(row["train_images"] / row["batch_size"]) * row["epochs"]
     kept = costs.SparseCost(
-        dense=round(dense["inference"]), sparse=round(row["inference"]), interval=INTERVALS[row["dataset"]]
+        dense=round(dense["inference"]),
+        sparse=round(row["inference"]),
+        interval=INTERVALS[row["dataset"]],
+        updates=round(row["updates"]),
+        steps=round(steps),
     )
-    return costs.training(kept, method="rigl", images=MILLION) / (3 * kept.dense * MILLION)
+    return float(costs.RIGL_CHARGED[charged](kept) / (3 * kept.dense))
 
 
-def _axes(rows: pd.DataFrame) -> list[Axis]:
-    """The hyperparameters of Table 4.2 that occur, from the least to the largest value that was drawn."""
-    case = next(one for one in PAPER.values() if one.dataset == rows["dataset"].iloc[0])
-    found = []
-    for axis in influence.axes(space(case)):
-        values = rows[axis.name].dropna()
-        if axis.choices:
-            found.append(axis)
-        elif len(values):
-            low, high = float(values.min()), float(values.max())
-            found.append(replace(axis, low=low, high=high, default=min(max(axis.default, low), high)))
-    return found
-
-
-def _effect(label: str, values: np.ndarray) -> Effect:
-    return Effect(label=label, value=float(values[0]), samples=np.asarray(values[1:], dtype=float))
+def _effect(label: str, values: np.ndarray, parts: Sequence[Tradeoff] = ()) -> Effect:
+    seeds = min((part.seeds for part in parts), default=None)
+    return Effect(label=label, value=float(values[0]), samples=np.asarray(values[1:], dtype=float), seeds=seeds)
 
 
 def _by_seed(runs: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,166 @@
+"""What the claims rest on, and the rules of those that need more than a line."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pruneproxy.errors import UserError, choose
+from pruneproxy.evidence.claims import Ruling
+from pruneproxy.evidence.effects import flat
+from pruneproxy.evidence.statements import above, at_most, both, every, some
+from pruneproxy.evidence.verdicts import Basis, Judge
+from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS
+from pruneproxy.recipes.sparse_tradeoff.importances import SPACE
+from pruneproxy.recipes.sparse_tradeoff.printed import Printed, cautions, remarks
+from pruneproxy.recipes.sparse_tradeoff.quantities import Quantities
+
+SEEDS = "the runs of each configuration are resampled"
+SHARES = "the share is that of the number of configurations"
+CONFIGURATIONS = "configurations are resampled"
+COUNTED = "counted, so nothing is resampled"
+REFITTED = "forests are fitted to resampled configurations"
+ENOUGH_SEARCHES = 3
+FIXED, SEARCHED, DRAWN = ("reproduction",), ("optimization", "reproduction"), ("importance",)
+SWEPT = ("evaluation", *SEARCHED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rests:
+    """The experiments that a claim rests on, and what is resampled."""
+
+    experiments: tuple[str, ...]
+    unit: str
+
+
+def _on(experiments: tuple[str, ...], unit: str) -> Rests:
+    return Rests(experiments=experiments, unit=unit)
+
+
+RESTS = {
+    "ST-01": _on(FIXED, SEEDS),
+    "ST-02": _on(FIXED, SEEDS),
+    "ST-03": _on(FIXED, COUNTED),
+    "ST-04": _on(FIXED, SEEDS),
+    "ST-05": _on(SEARCHED, SEEDS),
+    "ST-06": _on(SEARCHED, SEEDS),
+    "ST-07": _on(SEARCHED, SEEDS),
+    "ST-08": _on(SEARCHED, CONFIGURATIONS),
+    "ST-09": _on(SEARCHED, SHARES),
+    "ST-10": _on(SEARCHED, f"{SHARES}; for the hypervolume {SEEDS}"),
+    "ST-11": _on(SEARCHED, CONFIGURATIONS),
+    "ST-12": _on(SWEPT, SEEDS),
+    "ST-13": _on(SEARCHED, SHARES),
+    "ST-14": _on(SWEPT, SHARES),
+    "ST-15": _on(DRAWN, REFITTED),
+    "ST-16": _on(DRAWN, REFITTED),
+    "ST-17": _on(DRAWN, REFITTED),
+    "ST-18": _on(DRAWN, REFITTED),
+    "ST-19": _on(SEARCHED, SEEDS),
+    "ST-20": _on(SEARCHED, f"{CONFIGURATIONS}; {SHARES}; a front is monotone by construction, which raises R2"),
+}
+
+
+def set_collapses_more(found) -> Ruling | None:
+    """ST-02: the milder of the two sparsities counts where it was run."""
+    extreme, high = (flat(found.collapses(sparsity)) for sparsity in (0.99, 0.975))
+    if not extreme:
+        return None
+    stated = [every(above(1), extreme), *([every(above(0), high)] if high else [])]
+    return Ruling(supported=both(*stated), contradicted=some(at_most(0), extreme), effects=[*extreme, *high])
+
+
+def measured(frames) -> Quantities:
+    """The quantities of the part's `Frames`, kept with them: each is computed once."""
+    for name, wanted in COLUMNS.items():
+        table = getattr(frames, name)
+        missing = [column for column in wanted if column not in table]
+        if missing:
+            raise UserError(
+                f"expected the table {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, table))}"
+            )
+    if "quantities" not in frames.known:
+        frames.known["quantities"] = Quantities(frames)
+    return frames.known["quantities"]
+
+
+def quantity(frames, name: str) -> pd.DataFrame:
+    """A quantity of the claims, such as `sweep_gains`: a row per effect with its 95 % interval, and as printed."""
+    choose(name, {key: value for key, value in vars(Printed).items() if not key.startswith("_")}, "quantity")
+    here, printed = (
+        {effect.label.replace("_", " "): effect for effect in flat(getattr(source, name)())}
+        for source in (measured(frames), Printed())
+    )
+    rows = {}
+    for label in dict.fromkeys([*printed, *here]):
+        low, high = (here[label].interval if label in here else None) or (float("nan"),) * 2
+        values = (found[label].value if label in found else float("nan") for found in (here, printed))
+        rows[label] = dict(zip(("here", "printed"), values, strict=True)) | {"low": low, "high": high}
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=None).reindex(
+        columns=["here", "low", "high", "printed"]
+    )
+    return found.rename_axis(name.replace("_", " "))
+
+
+def basis(frames, claim: str) -> Basis:
+    """What a verdict rests on: the fewest seeds of a configuration, record ids, remarks, and what forbids a verdict."""
+    rests = RESTS[claim]
+    if rests.experiments == DRAWN:
+        return _of_random(frames, rests, claim)
+    runs = frames.runs[frames.runs["experiment"].isin(rests.experiments)]
+    seeds = runs.groupby(["dataset", "experiment", "config"])["seed"].nunique()
+    diverged = runs.loc[runs["status"] == "diverged", "id"].nunique()
+    notes = [rests.unit, _data(runs)]
+    notes += [f"{diverged} trainings diverged and count as guessing"] if diverged else []
+    notes += [_charged(frames)] if claim == "ST-03" else []
+    return Basis(
+        seeds=int(seeds.min()) if len(seeds) else 0,
+        records=tuple(sorted(set(runs["id"]))),
+        note="; ".join(notes),
+        obstacle=_obstacle(frames, rests),
+        seconds=float(runs.drop_duplicates("id")["seconds"].sum() / seeds.max()) if len(seeds) else None,
+    )
+
+
+def _obstacle(frames, rests: Rests) -> str:
+    """Why what a search has found says nothing of searches: a data set has been searched too few times."""
+    found = frames.searched.groupby("dataset")["search_seed"].nunique()
+    fewest = int(found.min()) if len(found) else ENOUGH_SEARCHES
+    if "optimization" not in rests.experiments or fewest >= ENOUGH_SEARCHES:
+        return ""
+    return f"a data set was searched {'once' if fewest == 1 else 'twice'}, three searches are needed"
+
+
+def _charged(frames) -> str:
+    """What the ratios of ST-03 are when RigL's gradients are charged at the thesis's interval."""
+    found = [effect.value for effect in flat(measured(frames).kept_ratios("algorithm-1"))]
+    return f"charged at the thesis's interval {min(found):.3f} to {max(found):.3f}" if found else ""
+
+
+def _of_random(frames, rests: Rests, claim: str) -> Basis:
+    rows = frames.random[frames.random["space"] == SPACE]
+    counts = rows.groupby("dataset").size()
+    spread = f"{counts.min()} to {counts.max()}" if counts.nunique() > 1 else f"{counts.min()}"
+    note = f"{rests.unit}; {_data(rows)}; {spread} configurations, each trained once"
+    if claim == "ST-15":
+        note = "; ".join([note, *_asides(frames)])
+    return Basis(seeds=1, records=tuple(sorted(set(rows["id"]))), note=note)
+
+
+def _asides(frames) -> list[str]:
+    asides = list(measured(frames).algorithm_asides().values())
+    largest = {words: max(aside.get(words, 0.0) for aside in asides) for aside in asides for words in aside}
+    return [f"{value:.3g} {words}" for words, value in largest.items()]
+
+
+def _data(rows: pd.DataFrame) -> str:
+    return "data " + ", ".join(dict.fromkeys(rows["data"].astype(str)))
+
+
+JUDGE = Judge(
+    stem="sparse_tradeoff",
+    measured=measured,
+    printed=Printed,
+    basis=basis,
+    rules={"ST-02": set_collapses_more},
+    remarks=lambda: remarks() | cautions(),
+)
