@@ -17,7 +17,6 @@ from pruneproxy.errors import UserError
 from pruneproxy.evidence import ledger
 from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.recipes import RECIPES, hp_space
-from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import pruning
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, fit, weights_hash
@@ -58,6 +57,7 @@ def functions_in(path):
     }
 
 
+ROWS = hp_space.ROWS
 EVERY = collect(*(recipe.ROWS for recipe in RECIPES.values()))
 
 
@@ -82,6 +82,15 @@ def test_rows_refuse_empty_fields_bad_tests_and_shared_ids():
         replace(good, test="tests/test_ledger.py")
     with pytest.raises(UserError, match=good.id):
         collect([good], [good])
+
+
+@pytest.mark.parametrize(
+    ("said", "message"), [({"wy": "typo"}, "unknown field of ledger row 009 a 'wy'"), ({}, "nothing in place, .* test")]
+)
+def test_a_file_with_an_unknown_or_a_missing_field_is_refused(monkeypatch, said, message):
+    monkeypatch.setattr(published, "toml", lambda stem, name: {"paper": "009", "part": {"tests": "t.py", "a": said}})
+    with pytest.raises(UserError, match=message):
+        ledger.read("any")
 
 
 def test_the_table_of_the_ledger_has_a_line_per_row():

@@ -4,13 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_ledger import functions_in
 from test_surgery_merging import group_of, twins
 from test_surgery_merging import network as trained_network
 
 from pruneproxy import channels, costs, data, models, runs, scores, surgery
-from pruneproxy.evidence import ledger
-from pruneproxy.recipes.proxy_hpo.ledger.pruning import ROWS
 from pruneproxy.scores import Choices
 from pruneproxy.scores.saliency import weight_gradients
 from pruneproxy.store import Store
@@ -42,11 +39,6 @@ def choose(model, config):
 
 def share(values):
     return torch.cat(list(values.values()))
-
-
-def test_every_row_names_a_test_that_exists_here():
-    assert {row.test.split("::")[1] for row in ROWS} <= functions_in(__file__)
-    assert len(ledger.collect(ROWS)) == len(ROWS)
 
 
 def test_the_mean_of_the_logits_ranks_channels_as_their_sum():
