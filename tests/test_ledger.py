@@ -112,6 +112,8 @@ def test_shortcut_options_of_resnet56_differ_in_cost_and_a_fits_the_table():
     assert cost["A"] < cost["B"]
     assert costs.parameters(network("resnet56", shortcut="A")) < costs.parameters(network("resnet56", shortcut="B"))
     assert min(cost, key=lambda option: abs(cost[option] - 2.5e8)) == "A"
+    larger = {option: flops("resnet50", (3, 224, 224), 1000, shortcut=option) for option in ("A", "B")}
+    assert min(larger, key=lambda option: abs(larger[option] - 8.2e9)) == "B"
 
 
 def test_thesis_strides_of_mobilenet_come_closest_to_the_table():
