@@ -17,10 +17,11 @@ class Row:
     """One difference.
 
     `text` and `code` are the readings (`code` is what released or cited code does, or a dash), `ours` what is done
-    here and `why` its reason. `option` names the function or field that offers the readings, empty where only a
-    sentence is at fault. Where it is a field, `default` is its default in the package, and `protocol` has, for a
-    scale of the paper's part, the value that all of its runs carry (a list: the values). `test` shows that the
-    readings differ; `effect` says how a record measures what follows from it, None where none can.
+    here and `why` its reason. `option` names the function, argument or field that offers the readings, empty where
+    only a sentence is at fault. `default` is the option's default, and `protocol` has, by scale, what all runs of the
+    paper's part carry: one value, the list of all values, or a value for each configuration that is called by name;
+    None is written `unset`. `test` shows that the readings differ; `effect` says how a record measures what follows
+    from it, None where none can.
     """
 
     id: str
