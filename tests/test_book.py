@@ -1,5 +1,6 @@
 """The book: its parts written from records, its strict build, and its pages as a browser sees them."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,7 +82,8 @@ def test_the_summary_counts_the_verdicts_and_names_the_scale():
 
 
 def test_a_row_of_the_ledger_shows_both_readings_the_default_and_its_test():
-    section = pages.ledger_table([ROW])
+    section = pages.ledger_table([replace(ROW, default="mean", protocol={"paper": ["sum", 2]})])
+    assert 'Option: `x.y`, default `"mean"`, at scale paper `["sum", 2]`.' in section
     assert all(text in section for text in ("X-L1", "| adds | multiplies |", "`x.y`", f"`{ROW.test}`", ROW.why))
 
 

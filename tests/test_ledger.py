@@ -3,6 +3,7 @@
 import ast
 import pkgutil
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ from pruneproxy.errors import UserError
 from pruneproxy.evidence import ledger
 from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.recipes import RECIPES, hp_space
-from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import pruning
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, fit, weights_hash
@@ -58,6 +58,7 @@ def functions_in(path):
     }
 
 
+ROWS = hp_space.ROWS
 EVERY = collect(*(recipe.ROWS for recipe in RECIPES.values()))
 
 
@@ -71,7 +72,7 @@ def test_every_row_names_a_test_that_exists(row):
 def test_every_option_exists(row):
     owner, name = row.option.rsplit(".", 1)
     found = pkgutil.resolve_name(owner)
-    assert hasattr(found, name) or name in found.__dataclass_fields__
+    assert hasattr(found, name) or name in signature(found).parameters
 
 
 def test_rows_refuse_empty_fields_bad_tests_and_shared_ids():
@@ -82,6 +83,15 @@ def test_rows_refuse_empty_fields_bad_tests_and_shared_ids():
         replace(good, test="tests/test_ledger.py")
     with pytest.raises(UserError, match=good.id):
         collect([good], [good])
+
+
+@pytest.mark.parametrize(
+    ("said", "message"), [({"wy": "typo"}, "unknown field of ledger row 009 a 'wy'"), ({}, "nothing in place, .* test")]
+)
+def test_a_file_with_an_unknown_or_a_missing_field_is_refused(monkeypatch, said, message):
+    monkeypatch.setattr(published, "toml", lambda stem, name: {"paper": "009", "part": {"tests": "t.py", "a": said}})
+    with pytest.raises(UserError, match=message):
+        ledger.read("any")
 
 
 def test_the_table_of_the_ledger_has_a_line_per_row():
@@ -103,6 +113,8 @@ def test_shortcut_options_of_resnet56_differ_in_cost_and_a_fits_the_table():
     assert cost["A"] < cost["B"]
     assert costs.parameters(network("resnet56", shortcut="A")) < costs.parameters(network("resnet56", shortcut="B"))
     assert min(cost, key=lambda option: abs(cost[option] - 2.5e8)) == "A"
+    larger = {option: flops("resnet50", (3, 224, 224), 1000, shortcut=option) for option in ("A", "B")}
+    assert min(larger, key=lambda option: abs(larger[option] - 8.2e9)) == "B"
 
 
 def test_thesis_strides_of_mobilenet_come_closest_to_the_table():

@@ -8,12 +8,11 @@ import numpy as np
 import optuna
 import pytest
 import torch
-from test_ledger import digits, functions_in, small
+from test_ledger import digits, small
 from torch.nn import functional
 
 from pruneproxy import data, models, runs
 from pruneproxy.data.augment import random_centre, random_crop
-from pruneproxy.recipes.proxy_hpo.ledger.search import ROWS
 from pruneproxy.runs import RunSpec
 from pruneproxy.search import Dimension, Outcome, SearchSpec, optimise
 from pruneproxy.store import Store
@@ -31,11 +30,6 @@ SEARCH = SearchSpec(base=BASE, space=RATES, sampler="random", trials=4)
 
 def values(search, folder):
     return [trial["value"] for trial in runs.ensure(search, Store(folder))["trials"]]
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_every_row_on_search_names_a_test_of_this_file(row):
-    assert row.test.split("::")[1] in functions_in(__file__)
 
 
 def test_an_even_learning_rate_hardly_ever_is_a_small_one():

@@ -7,21 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_ledger import functions_in
 from torch import nn
 from torch.nn import functional
 
 from pruneproxy import costs, data, importance, models, published, sparse
 from pruneproxy.costs import RIGL_CHARGED, SparseCost
 from pruneproxy.errors import UserError
-from pruneproxy.evidence import ledger
 from pruneproxy.models import ModelConfig
 from pruneproxy.randomness import generator
 from pruneproxy.recipes import sparse_tradeoff
 from pruneproxy.recipes.sparse_tradeoff import protocol
-from pruneproxy.recipes.sparse_tradeoff.ledger import costs as cost_rows
-from pruneproxy.recipes.sparse_tradeoff.ledger import networks
-from pruneproxy.recipes.sparse_tradeoff.ledger import sparse as sparse_rows
 from pruneproxy.sparse import SEMANTICS, SparseConfig, Topology, updated
 from pruneproxy.train import TrainConfig, Training, fit
 from pruneproxy.train.schedules import lr_at
@@ -65,11 +60,6 @@ def moved(config, steps=100, interval=10):
     """The shares removed by all updates of a run, in order."""
     config = replace(config, interval=interval)
     return [config.share_at(step, steps) for step in range(steps) if config.due(step, steps)]
-
-
-def test_every_row_names_a_test_that_exists_here():
-    rows = ledger.collect(sparse_rows.ROWS, networks.ROWS, cost_rows.ROWS)
-    assert {row.test.split("::")[1] for row in rows} <= functions_in(__file__)
 
 
 def test_the_released_drop_fraction_moves_a_third_of_the_weights():

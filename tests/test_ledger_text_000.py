@@ -1,15 +1,10 @@
 """Paper 000 against itself: one test on the printed numbers per row of the ledger's part on its text."""
 
-import ast
-import pkgutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pruneproxy import published
 from pruneproxy.recipes.proxy_hpo import reanalysis
-from pruneproxy.recipes.proxy_hpo.ledger.text import ROWS
 
 
 def table(name):
@@ -19,20 +14,6 @@ def table(name):
 def table_5():
     rows = table("table-5")
     return rows.set_index(["target_network", "source_network", "dataset"])
-
-
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
-def test_every_row_names_a_test_that_exists(row):
-    path, name = row.test.split("::")
-    body = ast.parse((Path(__file__).parent.parent / path).read_text(encoding="utf-8")).body
-    assert name in {node.name for node in body if isinstance(node, ast.FunctionDef)}
-
-
-@pytest.mark.parametrize("row", [row for row in ROWS if row.option], ids=lambda row: row.id)
-def test_every_option_exists(row):
-    owner, name = row.option.rsplit(".", 1)
-    found = pkgutil.resolve_name(owner)
-    assert hasattr(found, name) or name in found.__dataclass_fields__
 
 
 def test_table_5_prints_the_typical_value_where_its_gaps_need_the_other():

@@ -1,5 +1,6 @@
 """The parts of pages and of the README that are written from records and from the package itself, as Markdown."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -101,11 +102,17 @@ def _not_run(claim: Claim) -> Verdict:
 
 def _ledger_section(row: Row) -> str:
     readings = _table(("Text", "Code"), [(row.text, row.code)])
-    lines = [f"## {row.id}: {row.place}", readings, f"Default: {row.ours}. Reason: {row.why}."]
+    lines = [f"## {row.id}: {row.place}", readings, f"Here: {row.ours}. Reason: {row.why}."]
     if row.option:
-        lines.append(f"Option: `{row.option}`.")
+        lines.append(_option(row))
     lines.append(f"Test: `{row.test}`." + (f" Effect: {row.effect}." if row.effect else ""))
     return "\n\n".join(lines)
+
+
+def _option(row: Row) -> str:
+    values = [("default", row.default), *((f"at scale {scale}", value) for scale, value in row.protocol.items())]
+    said = [f"{where} `{json.dumps(value)}`" for where, value in values if value is not None]
+    return f"Option: {', '.join([f'`{row.option}`', *said])}."
 
 
 def _module_section(name: str) -> str:

@@ -1,9 +1,9 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
+from pruneproxy.evidence import ledger
 from pruneproxy.recipes.hp_space import figures, networks, noise, tables
 from pruneproxy.recipes.hp_space.claims import JUDGE
 from pruneproxy.recipes.hp_space.frames import architectures, frame
-from pruneproxy.recipes.hp_space.ledger import ROWS
 from pruneproxy.recipes.hp_space.protocol import (
     PAPER,
     SCALES,
@@ -21,6 +21,7 @@ from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, st
 CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 STEM = "hp_space"
 TITLE = "Does pruning move the good region of learning rate x weight decay?"
+ROWS = ledger.read(STEM)
 
 __all__ = [
     "CLAIMS",
