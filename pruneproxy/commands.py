@@ -8,11 +8,10 @@ from tqdm import tqdm
 
 from pruneproxy import data, workers
 from pruneproxy.errors import UserError, choose
-from pruneproxy.evidence import claims as claims_of
+from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.models.listing import listings
-from pruneproxy.recipes import RECIPES
+from pruneproxy.recipes import RECIPES, standing
 from pruneproxy.runs.estimates import seconds_left
-from pruneproxy.runs.records import select
 from pruneproxy.search import storages
 from pruneproxy.store import Store, records_folder
 
@@ -134,57 +133,32 @@ def pack(options) -> str:
 
 def claims(options) -> list[dict]:
     """The verdicts of one or all recipes as plain dictionaries, each with the claim's own words and place."""
-    names = [options.recipe] if options.recipe else list(RECIPES)
+    stems = [options.recipe] if options.recipe else None
+    found = standing.verdicts(stems, scale=options.scale, records=options.records)
     return [
-        asdict(choose(name, RECIPES, "recipe").CLAIMS[verdict.claim]) | asdict(verdict)
-        for name in names
-        for verdict in verdicts(name, scale=options.scale, records=options.records)
+        asdict(RECIPES[stem].CLAIMS[verdict.claim]) | asdict(verdict)
+        for stem, verdicts in found.items()
+        for verdict in verdicts
     ]
 
 
-def verdicts(name: str, *, scale: str | None = None, records: str | None = None) -> list:
-    """The verdicts of a recipe on its own records, at the largest complete scale unless one is named."""
-    recipe, frame, scale = _shown(name, scale, records)
-    return recipe.evaluate(frame, scale=scale)
-
-
-def by_network(name: str, *, scale: str | None = None, records: str | None = None) -> dict[str, dict[str, str]]:
-    """The same for each network alone: claim -> network -> status."""
-    recipe, frame, scale = _shown(name, scale, records)
-    return recipe.by_network(frame, scale=scale)
-
-
-def _shown(name: str, scale: str | None, records: str | None):
-    """A recipe, the table of its records at a scale, and that scale."""
-    recipe = choose(name, RECIPES, "recipe")
-    store = Store(records_folder(name, records))
-    scale = scale or largest_scale(recipe, store)
-    cases = recipe.cases(scale)
-    found = select(store, [spec for case in cases for spec in recipe.grid(case)])
-    return recipe, recipe.frame(found, cases), scale
-
-
-def largest_scale(recipe, store: Store) -> str:
-    """The largest scale all of whose runs are in the store; `smoke` when there is none."""
-    complete = [scale for scale in recipe.SCALES if all(spec.id in store for spec in recipe.specs(scale))]
-    return complete[0] if complete else "smoke"
-
-
 def claims_table(rows: list[dict]) -> str:
-    """The verdicts as lines of text: the claim, what was found, and what the verdict rests on."""
+    """The verdicts as lines of text: the claim, what was found, what it rests on, and what would close an open one."""
     lines = [line for row in rows for line in _claim_lines(row)]
-    counts = {name: sum(row["status"] == name for row in rows) for name in claims_of.STATUSES}
-    return "\n".join([*lines, ", ".join(f"{count} {name}" for name, count in counts.items())])
+    counts = {name: sum(row["grade"] == name for row in rows) for name in GRADES}
+    return "\n".join([*lines, ", ".join(f"{count} {name}" for name, count in counts.items() if count)])
 
 
 def _claim_lines(row: dict) -> list[str]:
     indent = " " * 6
-    first = [f"{row['claim']:6}{row['status']}: {row['text']}"]
+    first = f"{row['claim']:6}{row['grade']}: {row['text']}"
     if not row["records"]:
-        return [*first, f"{indent}{row['note']}"]
+        return [first, f"{indent}{row['note']}"]
     interval = f", 95 % interval {row['interval'][0]:.3g} to {row['interval'][1]:.3g}" if row["interval"] else ""
+    p = "" if row["p"] is None else f"; corrected p {row['p']:.2g}"
     base = f"scale {row['scale']}, {row['seeds']} seed{'s' * (row['seeds'] != 1)}, {len(row['records'])} records"
-    return [*first, f"{indent}{row['effect']}{interval}; corrected p {row['p']:.2g}; {base}"]
+    more = [row["note"] if row["grade"] == "not testable" else "", row["paper"], row["closes"]]
+    return [first, f"{indent}{row['effect']}{interval}{p}; {base}", *(f"{indent}{line}" for line in more if line)]
 
 
 def models_table() -> str:

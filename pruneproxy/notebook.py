@@ -10,7 +10,7 @@ import pandas as pd
 
 from pruneproxy import workers
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes import RECIPES
+from pruneproxy.recipes import RECIPES, standing
 from pruneproxy.runs.records import select, trained
 from pruneproxy.specs import check_names
 from pruneproxy.store import Store, records_folder
@@ -128,29 +128,30 @@ class Study:
         figure.supxlabel(textwrap.fill(self.provenance(), 110), fontsize="xx-small", color="0.35")
 
     def claims(self, *ids: str) -> pd.DataFrame:
-        """The verdicts on some claims at this scale: status, effect, 95 % interval, p corrected over all claims."""
+        """The verdicts on some claims at this scale: grade, effect, 95 % interval, and where it holds."""
         found = {verdict.claim: verdict for verdict in self._verdicts}
         rows = [
             {
                 "claim": name,
                 "text": self.recipe.CLAIMS[name].text,
-                "verdict": found[name].status,
-                "by network": ", ".join(f"{key} {status}" for key, status in self._by_network.get(name, {}).items()),
+                "grade": found[name].grade,
                 "effect": found[name].effect or found[name].note,
                 "interval": _interval(found[name].interval),
                 "p": found[name].p,
+                "the paper's number": found[name].paper,
+                "printed numbers": found[name].printed,
+                "what would close it": found[name].closes,
             }
             for name in ids
         ]
         return pd.DataFrame(rows).set_index("claim")
 
     @cached_property
-    def _by_network(self) -> dict[str, dict[str, str]]:
-        return self.recipe.by_network(self.judged, scale=self.scale)
-
-    @cached_property
     def _verdicts(self) -> list:
-        return self.recipe.evaluate(self.judged, scale=self.scale)
+        stem, judge = self.recipe.STEM, self.recipe.JUDGE
+        family = {other: one.tested for other, one in standing.beside(self.store.folder, stem).items()}
+        look = 0 if self.scale in standing.GROWING else None
+        return judge.evaluate(self.judged, scale=self.scale, others=standing.others(family, stem), look=look)
 
 
 def display(width: int = 160):

@@ -71,7 +71,7 @@ def recipe_read(notebook: Path, stems: Iterable[str]) -> str:
 
 def write_generated(folder: Path, found: evidence.Evidence) -> None:
     """Fills the staged pages with the claims, the ledger and the list of modules."""
-    html.fill(folder / "intro.md", {"claims": pages.claims_table(found.claims, found.verdicts, found.by_network)})
+    html.fill(folder / "intro.md", {"claims": pages.claims_table(found.claims, found.verdicts)})
     html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 
@@ -79,4 +79,4 @@ def write_generated(folder: Path, found: evidence.Evidence) -> None:
 def write_readme(root: Path) -> None:
     """Fills the README's summary of claims from the committed records."""
     found = evidence.read(root / evidence.RECORDS)
-    html.fill(root / "README.md", {"claims": pages.claims_summary(found.claims, found.verdicts, found.by_network)})
+    html.fill(root / "README.md", {"claims": pages.claims_summary(found.claims, found.verdicts)})

@@ -2,21 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from pruneproxy.book.layers import LAYERS, layer, modules
-from pruneproxy.evidence.claims import STATUSES, Claim, Verdict
+from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.ledger import Row
+from pruneproxy.evidence.verdicts import GRADES, Verdict
 
 
-def claims_table(
-    claims: Iterable[Claim], verdicts: Iterable[Verdict], by_network: Mapping[str, Mapping[str, str]]
-) -> str:
-    """One line per claim: its verdict, its effect with the 95 % interval, and the records behind it."""
+def claims_table(claims: Iterable[Claim], verdicts: Iterable[Verdict]) -> str:
+    """One line per claim: its grade, its effect with the 95 % interval, and the records behind it."""
     known = {verdict.claim: verdict for verdict in verdicts}
-    head = ("Claim", "Verdict", "Effect", "Evidence")
+    head = ("Claim", "Grade", "Effect", "Evidence")
     found = [(claim, known.get(claim.id, _not_run(claim))) for claim in claims]
-    table = _table(head, [_claim_cells(claim, verdict, by_network.get(claim.id, {})) for claim, verdict in found])
+    table = _table(head, [_claim_cells(claim, verdict) for claim, verdict in found])
     return "\n\n".join([table, *_remarks(verdict for _, verdict in found)])
 
 
@@ -29,28 +28,22 @@ def _remarks(verdicts: Iterable[Verdict]) -> list[str]:
     return [f"{', '.join(claims)}: {note}." for note, claims in belongs.items()]
 
 
-def claims_summary(
-    claims: Sequence[Claim], verdicts: Iterable[Verdict], by_network: Mapping[str, Mapping[str, str]]
-) -> str:
-    """How many claims have which verdict, and every claim's verdict, for each network alone too, in a short table."""
+def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
+    """How many claims have which grade, and every claim's grade in a short table."""
     known = {verdict.claim: verdict for verdict in verdicts}
     found = [known.get(claim.id, _not_run(claim)) for claim in claims]
-    count = Counter(verdict.status for verdict in found)
+    count = Counter(verdict.grade for verdict in found)
     scales = ", ".join(sorted({f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.records}))
-    first = f"{len(claims)} claims: " + ", ".join(f"{count[status]} {status}" for status in STATUSES)
+    first = f"{len(claims)} claims: " + ", ".join(f"{count[grade]} {grade}" for grade in GRADES if count[grade])
     rows = [
-        (claim.id, claim.text, verdict.status, _each(verdict, by_network.get(claim.id, {})))
-        for claim, verdict in zip(claims, found, strict=True)
+        (claim.id, claim.text, verdict.grade, _holding(verdict)) for claim, verdict in zip(claims, found, strict=True)
     ]
-    head = ("", "Claim", "Verdict", "Each network or data set alone")
+    head = ("", "Claim", "Grade", "Holds in")
     return f"{first}{f' (scale {scales})' if scales else ''}.\n\n" + _table(head, rows)
 
 
-def _each(verdict: Verdict, alone: Mapping[str, str]) -> str:
-    """Where some network by itself decides otherwise, what each says."""
-    if set(alone.values()) <= {verdict.status, "not run"}:
-        return ""
-    return ", ".join(f"{network} {status}" for network, status in alone.items() if status != "not run")
+def _holding(verdict: Verdict) -> str:
+    return f"{verdict.holding} of {verdict.of} units" if verdict.of > 1 else ""
 
 
 def ledger_table(rows: Iterable[Row]) -> str:
@@ -68,16 +61,12 @@ def api_reference() -> str:
     return "\n\n".join(parts)
 
 
-def _claim_cells(claim: Claim, verdict: Verdict, alone: Mapping[str, str]) -> tuple[str, ...]:
-    rule = f"*Confirmed if* {claim.quantity}: {claim.confirm}. *Refuted if* {claim.refute}."
-    text = f"{claim.id}: {claim.text} ({claim.where}) {rule}"
-    return (text, _status(verdict, alone), _effect(verdict), _ran(verdict))
-
-
-def _status(verdict: Verdict, alone: Mapping[str, str]) -> str:
-    """The verdict, and where several networks were run, that of each alone."""
-    each = "; ".join(f"{network} alone: {status}" for network, status in alone.items())
-    return f"**{verdict.status}**" + (f" ({each})" if len(alone) > 1 else "")
+def _claim_cells(claim: Claim, verdict: Verdict) -> tuple[str, ...]:
+    rule = (
+        f"*Supported if* {claim.measures}: {claim.words('supported')}. *Contradicted if* {claim.words('contradicted')}."
+    )
+    text = f"{claim.id}: {claim.text} ({claim.place}) {rule}"
+    return (text, f"**{verdict.grade}**", _effect(verdict), _ran(verdict))
 
 
 def _effect(verdict: Verdict) -> str:
@@ -86,6 +75,9 @@ def _effect(verdict: Verdict) -> str:
         parts.append(f"95 % interval {verdict.interval[0]:.3g} to {verdict.interval[1]:.3g}")
     if verdict.p is not None:
         parts.append(f"corrected p {verdict.p:.2g}")
+    parts += [verdict.paper and f"the paper's number is {verdict.paper}"]
+    parts += [verdict.printed and f"the paper's own numbers: {verdict.printed}"]
+    parts += [verdict.closes and f"what would close it: {verdict.closes}"]
     return "; ".join(filter(None, parts)) if verdict.records else verdict.note
 
 
@@ -97,7 +89,7 @@ def _ran(verdict: Verdict) -> str:
 
 
 def _not_run(claim: Claim) -> Verdict:
-    return Verdict(claim=claim.id, status="not run", effect="")
+    return Verdict(claim=claim.id, grade="not run")
 
 
 def _ledger_section(row: Row) -> str:

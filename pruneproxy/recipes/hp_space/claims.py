@@ -4,6 +4,7 @@ import numpy as np
 
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.claims import Ruling
+from pruneproxy.evidence.effects import ENOUGH_SEEDS
 from pruneproxy.evidence.statements import (
     above,
     at_least,
@@ -112,10 +113,9 @@ def basis(frame, claim: str) -> Basis:
     networks = quantities.networks(*SCOPE.get(claim, ()))
     parts = [quantities.frame[quantities.frame["network"] == network] for network in networks]
     seconds = [rows["seconds"].sum() / rows["seed"].nunique() for rows in parts if "seconds" in rows]
+    runs = [int(rows.groupby(["variant", "lr", "weight_decay"])["seed"].nunique().min()) for rows in parts]
     return Basis(
-        seeds=min(
-            (int(rows.groupby(["variant", "lr", "weight_decay"])["seed"].nunique().min()) for rows in parts), default=0
-        ),
+        seeds=min([count for count in runs if count >= ENOUGH_SEEDS] or runs, default=0),
         note="; ".join(describe(rows) for rows in parts),
         records=tuple(sorted({record for rows in parts for record in rows["id"]})),
         seconds=float(np.sum(seconds)) if seconds else None,
