@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from pruneproxy import data, workers
+from pruneproxy import data, environment, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.models.listing import listings
@@ -59,6 +59,11 @@ def run(options, say) -> int:
     if options.workers < 1:
         raise UserError(f"expected --workers of at least 1, got {options.workers}")
     todo = len(workers.plan(specs, store))
+    if todo and (differing := environment.changed()):
+        say(
+            f"warning: {len(differing)} files of the package differ from the commit ({', '.join(differing[:3])}); the "
+            "records will say so, and no book should show them: commit first"
+        )
     say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
     with tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar:
         outcome = workers.run_all(

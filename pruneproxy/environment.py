@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -14,6 +15,7 @@ import torch
 from pruneproxy.errors import UserError
 
 THREADS = 1  # a CPU result is bit-identical only at one thread count, and one a worker is fastest with many workers
+SOURCE = Path(__file__).parent
 _PACKAGES = ("pruneproxy", "torch", "torchvision", "numpy", "scipy", "scikit-learn")
 _MALLOC_SETTINGS = {-1: 2**31 - 1, -3: 2**30}  # glibc's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
@@ -64,7 +66,8 @@ def describe(device: str) -> dict:
         "system": platform.system(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "commit": commit(),
-    }
+        "source": source_hash(),
+    } | ({"changed": list(changed())} if changed() else {})
 
 
 def _version(package: str) -> str | None:
@@ -85,17 +88,34 @@ def _processor() -> str:
 @functools.cache
 def commit() -> str | None:
     """The git commit of the package's source, with `+` when the source has been changed since, or None."""
-    here = Path(__file__).parent
-
-    def git(*words):
-        return subprocess.run(
-            ("git", "-C", str(here), *words), capture_output=True, text=True, check=True
-        ).stdout.strip()
-
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "--", str(here)) else "")
+        return _git("rev-parse", "--short=12", "HEAD") + ("+" if changed() else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+@functools.cache
+def changed() -> tuple[str, ...]:
+    """The files of the package that differ from the commit; none where there is no git."""
+    try:
+        lines = _git("status", "--porcelain", "--", str(SOURCE)).splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return ()
+    return tuple(line.strip().split(maxsplit=1)[-1] for line in lines)
+
+
+@functools.cache
+def source_hash() -> str:
+    """16 hex digits of sha256 over the package's code and rules: two trees with equal ones compute the same."""
+    found = hashlib.sha256()
+    for path in sorted(path for kind in ("*.py", "*.toml", "*.csv") for path in SOURCE.rglob(kind)):
+        found.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
+def _git(*words: str) -> str:
+    made = subprocess.run(("git", "-C", str(SOURCE), *words), capture_output=True, text=True, check=True)
+    return made.stdout.rstrip()
 
 
 def peak_memory(device: torch.device) -> int | None:

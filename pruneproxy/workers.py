@@ -49,7 +49,7 @@ def plan(specs: Iterable, store: Store) -> _Plan:
     missing = _with_needs(specs, store)
     for spec in missing.values():
         needed = spec.scoring_run
-        if needed is not None and not store.has_tensors(f"{needed.id}-weights"):
+        if needed is not None and not _scored(spec, store):
             result.scoring[needed.id] = needed
     depths: dict[str, int] = {}
     for key, spec in missing.items():
@@ -58,6 +58,12 @@ def plan(specs: Iterable, store: Store) -> _Plan:
             result.waves += [{} for _ in range(depth + 1 - len(result.waves))]
             result.waves[depth][key] = spec
     return result
+
+
+def _scored(spec, store: Store) -> bool:
+    """Whether the weights that a spec needs are there, or are not needed because its channels are known."""
+    known = spec.training.prune.weights == "fresh" and spec.training.channels.id in store
+    return known or store.has_tensors(f"{spec.scoring_run.id}-weights")
 
 
 def _with_needs(specs: Iterable, store: Store) -> dict:

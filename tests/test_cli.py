@@ -30,13 +30,17 @@ def run(*words, **changes):
     return subprocess.run(command(*words), capture_output=True, text=True, env=environment, cwd=changes.get("PWD"))
 
 
+def trainings(folder) -> int:
+    return sum(record["kind"] == "run" for record in Store(folder))
+
+
 def test_a_run_makes_its_records_and_a_second_one_has_nothing_to_do(tmp_path, capsys):
     assert main(["run", "hp_space", "--scale", "smoke", "--device", "cpu", "--records", str(tmp_path), *SMALL]) == 0
     assert "6 runs done, 0 failed, 0 left" in capsys.readouterr().err
     assert main(["run", "hp_space", "--scale", "smoke", "--device", "cpu", "--records", str(tmp_path), *SMALL]) == 0
     assert "6 runs, 0 to do" in capsys.readouterr().err
     assert main(["pack", "hp_space", "--records", str(tmp_path)]) == 0
-    assert len(Store(tmp_path)) == 6
+    assert trainings(tmp_path) == 6
 
 
 def test_a_spent_budget_says_what_is_left_and_exits_with_3(tmp_path, capsys):
@@ -166,7 +170,7 @@ def test_runs_go_through_the_workers_of_a_dask_scheduler(tmp_path, capsys):
     ) as cluster:
         words = ["run", "hp_space", "--scale", "smoke", "--records", str(tmp_path), "--dask", cluster.scheduler_address]
         assert main([*words, *SMALL]) == 0
-    assert "6 runs done" in capsys.readouterr().err and len(Store(tmp_path)) == 6
+    assert "6 runs done" in capsys.readouterr().err and trainings(tmp_path) == 6
 
 
 def test_a_dask_scheduler_that_is_not_there_is_one_sentence(tmp_path, capsys):
@@ -179,7 +183,7 @@ def numbers(store):
     drop = ("cost", "finished", "environment")
     return {
         record["id"]: {name: value for name, value in record.items() if name not in drop}
-        | {"history": record["history"]["eval_top1"]}
+        | {"history": record.get("history", {}).get("eval_top1")}
         for record in store
     }
 

@@ -148,7 +148,7 @@ def test_kept_shares_need_the_unpruned_network():
 
 def test_the_printed_verdicts_stand_in_the_order_asked_for():
     table = hp_space.printed_verdicts("HS-04", "HS-10")
-    assert table["verdict"].to_dict() == {"HS-04": "refuted", "HS-10": "confirmed"}
+    assert table["grade"].to_dict() == {"HS-04": "contradicted", "HS-10": "supported"}
 
 
 def test_the_setup_tables_hold_the_published_networks():

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from pruneproxy import costs, data, models, runs, workers
+from pruneproxy.errors import UserError
 from pruneproxy.recipes import hp_space
 from pruneproxy.runs import Conditions, Pruning, RunSpec
+from pruneproxy.runs.records import select
 from pruneproxy.store import Store
 from pruneproxy.surgery import PruneConfig
 from pruneproxy.train import TrainConfig
@@ -22,6 +24,8 @@ def pruned(**changes):
 
 def numbers(record):
     """What a record says, less what differs from one execution to the next."""
+    if record["kind"] == "channels":
+        return record["keep"]
     history = {name: column for name, column in record["history"].items() if name != "seconds"}
     return {**record, "history": history, "cost": None, "finished": None}
 
@@ -46,6 +50,55 @@ def test_a_stored_run_is_not_repeated(tmp_path):
     first = runs.ensure(DENSE, store)
     assert runs.ensure(DENSE, store)["finished"] == first["finished"]
     assert len(list(store)) == 1
+
+
+def moved(store, name):
+    """A store's scoring weights as another machine would have trained them: other filters are the weak ones."""
+    weights = store.tensors(name)
+    generator = torch.Generator().manual_seed(5)
+    noise = {key: torch.rand(value.shape, generator=generator) for key, value in weights.items() if value.dim() == 4}
+    store.save_tensors(name, weights | {key: weights[key] * value**4 for key, value in noise.items()})
+
+
+def test_channels_are_chosen_once_whatever_the_scoring_weights_are_elsewhere(tmp_path):
+    store, spec = Store(tmp_path), pruned(scored_after=TRAIN)
+    first = runs.ensure(spec, store)
+    moved(store, f"{DENSE.id}-weights")
+    runs.execution._scored.cache_clear()
+    assert runs.ensure(replace(spec, seed=1), store)["widths"] == first["widths"]
+    elsewhere = Store(tmp_path / "elsewhere")
+    runs.trained_weights(DENSE, elsewhere)
+    moved(elsewhere, f"{DENSE.id}-weights")
+    assert runs.ensure(spec, elsewhere)["widths"] != first["widths"]  # so the weights do make a difference
+
+
+def test_a_run_that_contradicts_the_stored_channels_is_refused(tmp_path):
+    store, spec = Store(tmp_path), pruned(scored_after=TRAIN)
+    first = runs.ensure(spec, store)
+    name = next(iter(store.get(spec.channels.id)["keep"]))
+    width, other = first["widths"][name], replace(spec, seed=1)
+    store.append(first | {"id": other.id, "widths": first["widths"] | {name: width + 1}})
+    with pytest.raises(UserError, match=f"expected run {other.id} to have {width} channels in {name}.*got {width + 1}"):
+        select(store, [spec, other])
+
+
+def test_runs_without_stored_channels_must_agree_with_those_chosen_now(tmp_path):
+    store, spec = Store(tmp_path / "a"), pruned()
+    first = runs.ensure(spec, store)
+    old = Store(tmp_path / "b")
+    old.append(first | {"widths": {name: width + 1 for name, width in first["widths"].items()}})
+    runs.execution._scored.cache_clear()
+    with pytest.raises(UserError, match="of different networks"):
+        runs.ensure(replace(spec, seed=1), old)
+
+
+def test_known_channels_need_no_scoring_run(tmp_path):
+    store, spec = Store(tmp_path), pruned(scored_after=TRAIN)
+    runs.ensure(spec, store)
+    fresh = Store(tmp_path / "other")
+    fresh.append(store.get(spec.channels.id))
+    assert not workers.plan([spec], fresh).scoring
+    assert runs.ensure(spec, fresh)["weights"] == store.get(spec.id)["weights"] and DENSE.id not in fresh
 
 
 def test_scores_after_training_are_taken_from_the_trained_network(tmp_path):

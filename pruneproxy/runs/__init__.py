@@ -11,15 +11,18 @@ from pruneproxy.runs.execution import (
     train,
     trained_weights,
 )
+from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import data_facts
-from pruneproxy.runs.spec import WEIGHTS, Pruning, RunSpec
+from pruneproxy.runs.spec import WEIGHTS, ChannelsSpec, Pruning, RunSpec
 
 __all__ = [
     "CHECKPOINT_AFTER",
     "DEFAULTS",
     "WEIGHTS",
     "BudgetSpent",
+    "ChannelsSpec",
     "Conditions",
+    "Kind",
     "Pruning",
     "RunSpec",
     "data_facts",

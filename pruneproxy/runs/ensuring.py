@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pruneproxy import environment
 from pruneproxy.errors import UserError
-from pruneproxy.specs import to_dict
-from pruneproxy.store import Busy, Store, now
+from pruneproxy.store import Busy, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +36,8 @@ def ensure(spec, store: Store, conditions: Conditions = DEFAULTS, *, wait: bool 
     While another process makes it, this one waits for the result, or without `wait` returns None at once; a search
     whose study is shared is worked on by both.
     """
-    shared = hasattr(spec, "shared") and spec.shared(conditions)
     try:
-        with contextlib.nullcontext() if shared else store.run_lock(spec.id, wait=wait):
+        with contextlib.nullcontext() if spec.shared(conditions) else store.run_lock(spec.id, wait=wait):
             store.refresh()
             if spec.id not in store:
                 store.append(_attempt(spec, store, conditions))
@@ -63,14 +61,8 @@ def _attempt(spec, store, conditions) -> dict:
     except (UserError, BudgetSpent, KeyboardInterrupt):
         raise
     except Exception as error:
-        return {
-            "id": spec.id,
-            "status": "failed",
-            "spec": to_dict(spec),
-            "error": f"{type(error).__name__}: {error}",
-            "environment": environment.describe(str(environment.resolve_device(conditions.device))),
-            "finished": now(),
-        }
+        device = str(environment.resolve_device(conditions.device))
+        return spec.record({"error": f"{type(error).__name__}: {error}"}, device=device, status="failed")
 
 
 def out_of_time(conditions: Conditions) -> bool:

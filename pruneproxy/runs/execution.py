@@ -13,7 +13,8 @@ from pruneproxy import data, environment, models, surgery
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
-from pruneproxy.runs.recording import Meter, record_of
+from pruneproxy.runs.recording import Meter, data_facts, record_of
+from pruneproxy.runs.records import check_widths
 from pruneproxy.sparse import Topology
 from pruneproxy.store import Busy, Store
 from pruneproxy.train import Training
@@ -89,17 +90,33 @@ class _Source:
 
 @functools.lru_cache(maxsize=16)
 def _scored(spec, source: _Source, store: Store, conditions: Conditions):
-    """The dense network whose weights are scored, and the channels that it keeps; the same for a whole landscape."""
+    """The dense network whose weights are scored, and the channels that it keeps; the same for a whole landscape.
+
+    The choice is made once and stored: another processor, or weights trained anew, could choose other channels.
+    """
     dataset, prune = source.dataset, spec.prune
     dense = models.build(
         spec.model, shape=dataset.shape, classes=dataset.num_classes, generator=generator(prune.seed, "weights")
     )
-    if spec.scoring_run is not None:
+    chosen = store.get(spec.channels.id)
+    if spec.scoring_run is not None and (chosen is None or prune.weights != "fresh"):
         dense.load_state_dict(trained_weights(spec.scoring_run, store, conditions))
+    if chosen is None:
+        store.append(_chosen(spec, dense, source, store))
+        chosen = store.get(spec.channels.id)
+    return dense, {name: torch.tensor(index) for name, index in chosen["keep"].items()}
+
+
+def _chosen(spec, dense, source: _Source, store: Store) -> dict:
+    """The record of the channels that `dense` keeps; they must not contradict the runs that there are."""
+    dataset, prune = source.dataset, spec.prune
     batch = scoring_batch(dataset, prune.channels.batch, prune.seed) if prune.channels.needs_batch else None
-    return dense, surgery.choose_channels(
-        dense, prune.channels, batch=batch, generator=generator(prune.seed, "channels")
-    )
+    keep = surgery.choose_channels(dense, prune.channels, batch=batch, generator=generator(prune.seed, "channels"))
+    indices = {name: index.tolist() for name, index in keep.items()}
+    content = {"keep": indices, "data": data_facts(dataset, spec.train.evaluate_on)}
+    record = spec.channels.record(content, device=source.device)
+    check_widths(store, record)
+    return record
 
 
 def scoring_batch(dataset, size: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

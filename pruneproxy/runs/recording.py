@@ -4,8 +4,6 @@ import torch
 
 from pruneproxy import costs, environment
 from pruneproxy.sparse import Topology
-from pruneproxy.specs import to_dict
-from pruneproxy.store import now
 from pruneproxy.train import Training, weights_hash
 
 
@@ -32,10 +30,7 @@ def record_of(spec, training, meter: Meter, dataset, device) -> dict:
     topology = training.hook
     layers = costs.layers(training.model, keep=None if topology is None else topology.keep())
     images = training.done * len(dataset.train)
-    return {
-        "id": spec.id,
-        "status": training.status,
-        "spec": to_dict(spec),
+    content = {
         "metrics": _metrics(training),
         "history": training.history,
         "widths": {group.name: group.width for group in training.model.groups()},
@@ -50,9 +45,8 @@ def record_of(spec, training, meter: Meter, dataset, device) -> dict:
         },
         "weights": weights_hash(training.model),
         "data": data_facts(dataset, spec.train.evaluate_on),
-        "environment": environment.describe(str(device)),
-        "finished": now(),
     } | ({} if topology is None else {"sparse": topology.facts()})
+    return spec.record(content, device=str(device), status=training.status)
 
 
 def _absent(topology: Topology | None) -> int:

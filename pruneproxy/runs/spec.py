@@ -1,7 +1,6 @@
 """What one run is."""
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
@@ -9,8 +8,8 @@ from pruneproxy.errors import choose
 from pruneproxy.models import ModelConfig
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions
 from pruneproxy.runs.execution import execute
+from pruneproxy.runs.kinds import Kind
 from pruneproxy.sparse import SparseConfig
-from pruneproxy.specs import identity
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig
 
@@ -36,7 +35,7 @@ class Pruning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSpec:
+class RunSpec(Kind):
     """Everything that the numbers of a run depend on."""
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -45,16 +44,6 @@ class RunSpec:
     prune: Pruning | None = None
     seed: int = 0
     sparse: SparseConfig | None = None  # None: dense training without any mask
-
-    @cached_property
-    def id(self) -> str:
-        """The name of this run's record."""
-        return identity(self)
-
-    @property
-    def needs(self) -> tuple:
-        """No record has to exist before this one."""
-        return ()
 
     @property
     def trainings(self) -> "tuple[tuple[RunSpec, int], ...]":
@@ -76,3 +65,16 @@ class RunSpec:
     def architecture(self) -> "RunSpec":
         """What runs on the same narrow network have in common: this spec without its own seed and training."""
         return replace(self, train=TrainConfig(), sparse=None, seed=0)
+
+    @property
+    def channels(self) -> "ChannelsSpec | None":
+        """The record of the channels that its network keeps, if it is pruned."""
+        return None if self.prune is None else ChannelsSpec(architecture=self.architecture)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelsSpec(Kind):
+    """The channels that a pruned network keeps: chosen once, and the same for all runs on it, wherever they run."""
+
+    architecture: RunSpec
+    kind = "channels"

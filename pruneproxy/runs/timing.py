@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch.nn import functional
@@ -13,15 +12,15 @@ from pruneproxy import costs, data, environment
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs import Conditions, RunSpec, network
-from pruneproxy.specs import identity, to_dict
-from pruneproxy.store import Store, now
+from pruneproxy.runs.kinds import Kind
+from pruneproxy.store import Store
 from pruneproxy.train import Training
 
 WARM_UP = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimingSpec:
+class TimingSpec(Kind):
     """Two networks whose forward and backward passes are timed on the same batches.
 
     The full and the narrow one take turns, so that a change of the machine's speed meets both.
@@ -31,26 +30,17 @@ class TimingSpec:
     narrow: RunSpec
     batch_size: int = 128
     repeats: int = 20
+    kind = "timing"
 
     def __post_init__(self):
         for name in ("batch_size", "repeats"):
             if getattr(self, name) < 1:
                 raise UserError(f"TimingSpec.{name} must be at least 1, got {getattr(self, name)!r}")
 
-    @cached_property
-    def id(self) -> str:
-        """The name of this measurement's record."""
-        return identity(self)
-
     @property
-    def needs(self) -> tuple:
-        """The specs whose records must be there before; none."""
-        return ()
-
-    @property
-    def scoring_run(self) -> RunSpec | None:
-        """The run whose weights decide the narrow network's channels, if there is one."""
-        return self.narrow.scoring_run
+    def training(self) -> RunSpec:
+        """The narrow network."""
+        return self.narrow
 
     def execute(self, store: Store, conditions: Conditions) -> dict:
         """Measures, and returns the record."""
@@ -68,18 +58,13 @@ class TimingSpec:
             self.repeats,
             device,
         )
-        return {
-            "id": self.id,
-            "kind": "timing",
-            "status": "ok",
-            "spec": to_dict(self),
+        content = {
             "seconds": seconds,
             "networks": facts,
             "cost": {"seconds": round(time.perf_counter() - started, 3)},
             "data": {"fingerprint": dataset.fingerprint, "source": dataset.source, "classes": dataset.num_classes},
-            "environment": environment.describe(str(device)),
-            "finished": now(),
         }
+        return self.record(content, device=str(device))
 
 
 def _facts(model) -> dict:

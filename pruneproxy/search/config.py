@@ -1,19 +1,17 @@
 """A search and its winner as specs: what their records depend on, and how they are made."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError, choose
-from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
+from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
 from pruneproxy.search.loop import best
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
 from pruneproxy.search.studied import Studied, check_fields, check_trials, rows
 from pruneproxy.search.trials import Stored, WarmStarted
 from pruneproxy.space import Dimension, apply
-from pruneproxy.specs import identity, to_dict
-from pruneproxy.store import Store, now
+from pruneproxy.store import Store
 
 # Direction, and what a diverged trial is told as unless an earlier value is worse.
 OBJECTIVES = {
@@ -44,6 +42,7 @@ class SearchSpec(Studied):
     best_of: str = "last"
     warm_start: bool = False
     seed: int = 0  # of the sampler; that of the trained networks is base.seed
+    kind = "search"
 
     def __post_init__(self):
         choose(self.sampler, SAMPLERS, "sampler")
@@ -76,42 +75,34 @@ class SearchSpec(Studied):
         direction, worst = OBJECTIVES[self.objective]
         return {"pruner": self.pruner, "epochs": self.base.train.epochs, "direction": direction, "worst": worst}
 
-    def _said(self, trials) -> dict:
+    def _said(self, trials) -> tuple[str, dict]:
         found = [trial for trial in trials if trial.value is not None]
         winner = best(trials, self.direction) if found else None
-        return {
-            "kind": "search",
-            "status": "ok" if found else "diverged",
-            "trials": rows(trials),
-            "best": winner and {name: getattr(winner, name) for name in ("number", "settings", "value")},
-        }
+        chosen = winner and {name: getattr(winner, name) for name in ("number", "settings", "value")}
+        return "ok" if found else "diverged", {"trials": rows(trials), "best": chosen}
 
 
 @dataclass(frozen=True, kw_only=True)
-class WinnerSpec:
+class WinnerSpec(Kind):
     """The run of `target` with the best settings that `search` has found; its other fields are the target's own."""
 
     search: SearchSpec
     target: RunSpec
+    kind = "winner"
 
     def __post_init__(self):
         for dimension in self.search.space:
             apply(self.target, {dimension.field: dimension.ends[0]})
 
-    @cached_property
-    def id(self) -> str:
-        """The name of this record."""
-        return identity(self)
+    @property
+    def training(self) -> RunSpec:
+        """The target."""
+        return self.target
 
     @property
     def needs(self) -> tuple[SearchSpec]:
         """The search."""
         return (self.search,)
-
-    @property
-    def scoring_run(self) -> RunSpec | None:
-        """The run whose trained weights decide the target's channels, if it is pruned after training."""
-        return self.target.scoring_run
 
     @property
     def trainings(self) -> tuple[tuple[RunSpec, int], ...]:
@@ -121,12 +112,12 @@ class WinnerSpec:
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Trains the target and returns the record; with a search all of whose trials diverged there is no run."""
         searched = runs.finished(self.search, store, conditions)
-        record = {"id": self.id, "kind": "winner", "status": "diverged", "spec": to_dict(self)}
+        device = str(environment.resolve_device(conditions.device))
         if searched["best"] is None:
-            device = str(environment.resolve_device(conditions.device))
             empty = {"run": None, "settings": None, "metrics": {}, "cost": {"seconds": 0.0}, "data": searched["data"]}
-            return record | empty | {"environment": environment.describe(device), "finished": now()}
+            return self.record(empty, device=device, status="diverged")
         settings = searched["best"]["settings"]
         run = runs.finished(apply(self.target, settings), store, conditions)
-        copied = {name: run[name] for name in ("status", "metrics", "cost", "data", "environment")}
-        return record | copied | {"run": run["id"], "settings": settings, "finished": now()}
+        copied = {name: run[name] for name in ("metrics", "cost", "data")}
+        record = self.record(copied | {"run": run["id"], "settings": settings}, device=device, status=run["status"])
+        return record | {"environment": run["environment"]}

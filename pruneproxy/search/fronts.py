@@ -3,30 +3,23 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from pruneproxy import environment, pareto, runs
 from pruneproxy.errors import UserError, choose
-from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
+from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
 from pruneproxy.search.tradeoffs import TradeoffSpec, error
 from pruneproxy.space import apply
 from pruneproxy.sparse.updates import METHODS
-from pruneproxy.specs import identity, to_dict
-from pruneproxy.store import Store, now
+from pruneproxy.store import Store
 
 
-class _Trained:
+class _Trained(Kind):
     """A spec that trains `target` with settings that follow from other records, each with all `seeds`."""
 
-    @cached_property
-    def id(self) -> str:
-        """The name of this record."""
-        return identity(self)
-
     @property
-    def scoring_run(self) -> RunSpec | None:
-        """The run whose trained weights decide the target's channels, if it is pruned after training."""
-        return self.target.scoring_run
+    def training(self) -> RunSpec:
+        """The target."""
+        return self.target
 
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Trains every member and returns the record; what is in the store already is not trained again."""
@@ -35,21 +28,16 @@ class _Trained:
             found = [runs.finished(run, store, conditions) for run in self._runs(member["settings"])]
             members.append(member | {"runs": [record["id"] for record in found]})
             made += found
-        device = str(environment.resolve_device(conditions.device))
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "status": "ok" if any(record["status"] == "ok" for record in made) else "diverged",
-            "spec": to_dict(self),
+        content = {
             "members": members,
             "cost": {
                 "seconds": round(math.fsum(record["cost"]["seconds"] for record in made), 3),
                 "multiplications": sum(record["cost"]["training_multiplications"] for record in made),
             },
             "data": made[0]["data"] if made else None,
-            "environment": environment.describe(device),
-            "finished": now(),
         }
+        status = "ok" if any(record["status"] == "ok" for record in made) else "diverged"
+        return self.record(content, device=str(environment.resolve_device(conditions.device)), status=status)
 
     def _runs(self, settings: Mapping) -> Iterator[RunSpec]:
         run = apply(self.target, settings)

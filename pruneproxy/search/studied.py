@@ -3,15 +3,13 @@
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cached_property
 
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
-from pruneproxy.runs import DEFAULTS, Conditions, RunSpec
+from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
 from pruneproxy.search.loop import Trial, optimise
 from pruneproxy.space import Dimension, apply, check_space
-from pruneproxy.specs import identity, to_dict
-from pruneproxy.store import Store, now
+from pruneproxy.store import Store
 
 
 def check_trials(trials: int):
@@ -28,23 +26,13 @@ def check_fields(base: RunSpec, space: Sequence[Dimension]):
             apply(base, {dimension.field: end})
 
 
-class Studied:
+class Studied(Kind):
     """A spec with `base`, `space`, `sampler`, `trials` and `seed` whose trials are trainings."""
 
-    @cached_property
-    def id(self) -> str:
-        """The name of this search's record, and of its study."""
-        return identity(self)
-
     @property
-    def needs(self) -> tuple:
-        """No record has to exist before this one; its trials are made on the way."""
-        return ()
-
-    @property
-    def scoring_run(self) -> RunSpec | None:
-        """The run whose trained weights decide the channels of the searched network, if there is one."""
-        return self.base.scoring_run
+    def training(self) -> RunSpec:
+        """What is searched."""
+        return self.base
 
     def shared(self, conditions: Conditions) -> bool:
         """Whether several processes may work on it at once."""
@@ -58,21 +46,17 @@ class Studied:
         evaluate = self._evaluator(store, conditions)
         trials = self._optimised(evaluate, store, conditions)
         wall = environment.clock(device) - started
-        return (
-            {"id": self.id, "spec": to_dict(self)}
-            | self._said(trials)
-            | {
-                "cost": {
-                    "seconds": round(sum(trial.seconds for trial in trials), 3),
-                    "multiplications": sum(trial.multiplications or 0 for trial in trials),
-                    # Of the process that finished the search: all its time but that of training.
-                    "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
-                },
-                "data": evaluate.data,
-                "environment": _surroundings(device),
-                "finished": now(),
-            }
-        )
+        status, found = self._said(trials)
+        content = found | {
+            "cost": {
+                "seconds": round(sum(trial.seconds for trial in trials), 3),
+                "multiplications": sum(trial.multiplications or 0 for trial in trials),
+                # Of the process that finished the search: all its time but that of training.
+                "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
+            },
+            "data": evaluate.data,
+        }
+        return _with_optuna(self.record(content, device=str(device), status=status))
 
     def _optimised(self, evaluate, store: Store, conditions: Conditions) -> list[Trial]:
         shared = self.shared(conditions)
@@ -97,8 +81,8 @@ class Studied:
         """Further arguments of `optimise`."""
         raise NotImplementedError
 
-    def _said(self, trials: Sequence[Trial]) -> dict:
-        """What the record says about the trials: `kind`, `status`, `trials` and what follows from them."""
+    def _said(self, trials: Sequence[Trial]) -> tuple[str, dict]:
+        """The status, and what the record says about the trials: `trials` and what follows from them."""
         raise NotImplementedError
 
 
@@ -107,6 +91,6 @@ def rows(trials: Sequence[Trial]) -> list[dict]:
     return [asdict(trial) for trial in trials]
 
 
-def _surroundings(device) -> dict:
-    described = environment.describe(str(device))
-    return described | {"packages": described["packages"] | {"optuna": importlib.metadata.version("optuna")}}
+def _with_optuna(record: dict) -> dict:
+    packages = record["environment"]["packages"] | {"optuna": importlib.metadata.version("optuna")}
+    return record | {"environment": record["environment"] | {"packages": packages}}

@@ -66,6 +66,7 @@ class TradeoffSpec(Studied):
     default_first: bool = True
     logged: tuple[str, ...] = ("inference", "training")
     seed: int = 0  # of the sampler; that of the trained networks is base.seed
+    kind = "tradeoff"
 
     def __post_init__(self):
         check_several(self.sampler)
@@ -110,25 +111,22 @@ class TradeoffSpec(Studied):
         count = len(self.objectives)
         return {"direction": ("minimize",) * count, "scale": self.scaled, "default_first": self.default_first}
 
-    def _said(self, trials) -> dict:
+    def _said(self, trials) -> tuple[str, dict]:
         found = any(trial.state != "diverged" for trial in trials)
-        return {
-            "kind": "tradeoff",
-            "status": "ok" if found else "diverged",
-            "trials": [
-                {
-                    "number": trial.number,
-                    "settings": trial.settings,
-                    "values": list(trial.value),
-                    "state": trial.state,
-                    "folds": len(trial.run),
-                    "seconds": trial.seconds,
-                    "multiplications": trial.multiplications,
-                    "runs": list(trial.run),
-                }
-                for trial in trials
-            ],
-        }
+        said = [
+            {
+                "number": trial.number,
+                "settings": trial.settings,
+                "values": list(trial.value),
+                "state": trial.state,
+                "folds": len(trial.run),
+                "seconds": trial.seconds,
+                "multiplications": trial.multiplications,
+                "runs": list(trial.run),
+            }
+            for trial in trials
+        ]
+        return "ok" if found else "diverged", {"trials": said}
 
 
 class Compared:
