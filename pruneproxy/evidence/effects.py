@@ -101,14 +101,20 @@ def tails(freedom: int, replicates: int, generator) -> np.ndarray:
     return 1 / np.sqrt(generator.chisquare(freedom, replicates) / freedom)
 
 
-def from_seeds(label: str, values) -> Effect:
+def from_seeds(label: str, values, *, crossfitted: bool = False) -> Effect:
     """The mean of one value per seed, with the replicates of Student's t.
 
-    Values that are all equal say nothing of what varies, however many they are, so their replicates are unknown.
+    With `crossfitted` each value is measured at what the other seeds have chosen. As these choices overlap, the squared
+    error is s^2 (1 / n + 1 / (2 n - 2)): half of the correction of Nadeau & Bengio (2003) for overlapping training
+    sets, which simulations with steadied choices ask for (`stats.crossfit`). Values that are all equal say nothing of
+    what varies, however many they are, so their replicates are unknown.
     """
     values = np.asarray(values, dtype=float)
     count = len(values)
-    error = values.std(ddof=1) / np.sqrt(count) if count > 1 and np.ptp(values) > 0 else np.nan
+    if count < 2 or np.ptp(values) == 0:
+        error = np.nan
+    else:
+        error = values.std(ddof=1) * np.sqrt(1 / count + crossfitted / (2 * count - 2))
     found = student_effect(label, float(values.mean()), error, max(count - 1, 1), seeds=count)
     return replace(found, by_seed=tuple(values.tolist()))
 
@@ -133,22 +139,24 @@ def typical(effects: Sequence[Effect], label: str = "mean") -> Effect:
     """The mean over units, with an interval for all units of which these were drawn, where there are three or more.
 
     Its squared error is S^2 / m + c: the variance between the m units' values, which holds the noise that each has by
-    itself, and the covariance c of the noise that units share (as pruned networks share the unpruned one), estimated
-    from their replicates. Degrees of freedom are Satterthwaite's. With one or two units only their noise counts.
+    itself and is never taken to be less than that, and the covariance c of the noise that units share (as pruned
+    networks share the unpruned one), estimated from their replicates. Degrees of freedom are Satterthwaite's. With one
+    or two units only their noise counts; the mean of exact numbers is exact.
     """
     value = float(np.mean([effect.value for effect in effects]))
     seeds = [effect.seeds for effect in effects if effect.seeds is not None]
     fewest = min(seeds) if seeds else None
     noisy = [effect for effect in effects if not effect.exact]
-    if len(effects) < ENOUGH_UNITS:
-        samples = _mean_of_samples(effects) if noisy else np.empty(0)
-        return Effect(label=label, value=value, samples=samples, seeds=fewest)
-    count = len(effects)
-    between = float(np.var([effect.value for effect in effects], ddof=1)) / count
-    shared = _shared_noise(effects) if len(noisy) == count else 0.0
-    freedom = _satterthwaite((between, count - 1), (shared, max((fewest or count) - 1, 1)))
-    if between + shared == 0 and not noisy:
+    if not noisy:
         return Effect(label=label, value=value)
+    if len(effects) < ENOUGH_UNITS:
+        return Effect(label=label, value=value, samples=_mean_of_samples(effects), seeds=fewest)
+    count = len(effects)
+    own, shared = _noise(effects) if len(noisy) == count else (0.0, 0.0)
+    between = max(float(np.var([effect.value for effect in effects], ddof=1)), own - shared) / count
+    known = max((fewest or count) - 1, 1)  # degrees of freedom of what units share
+    freedom = _satterthwaite((between, count - 1), (shared, known))
+    freedom = min(freedom, 1.5 * known) if shared else freedom  # in simulations of three seeds it is too high else
     return student_effect(label, value, float(np.sqrt(between + shared)), freedom, seeds=fewest)
 
 
@@ -157,18 +165,22 @@ def _mean_of_samples(effects) -> np.ndarray:
     return np.mean([np.full(size, one.value) if one.exact else one.draws[:size] for one in effects], axis=0)
 
 
-def _shared_noise(effects) -> float:
-    """The mean covariance of the noise of two units, as far as it is positive: over seeds or else over replicates."""
+def _noise(effects) -> tuple[float, float]:
+    """The mean variance of the noise of a unit, and the mean covariance of two units' as far as it is positive.
+
+    Both are taken over seeds where units have one value per seed, else over replicates.
+    """
     seeds = {len(effect.by_seed) for effect in effects}
     by_seed = len(seeds) == 1 and max(seeds) > 1
     size = min(effect.samples.size for effect in effects)
     noise = np.array([effect.by_seed if by_seed else effect.draws[:size] for effect in effects])
     noise = noise[:, np.isfinite(noise).all(axis=0)]
     if noise.shape[1] < 2:
-        return 0.0
-    count, own = len(noise), noise.var(axis=1, ddof=1).mean()
-    shared = float((noise.mean(axis=0).var(ddof=1) - own / count) * count / (count - 1))
-    return max(0.0, shared) / (noise.shape[1] if by_seed else 1)
+        return 0.0, 0.0
+    count, own = len(noise), float(noise.var(axis=1, ddof=1).mean())
+    shared = max(0.0, float((noise.mean(axis=0).var(ddof=1) - own / count) * count / (count - 1)))
+    scale = noise.shape[1] if by_seed else 1
+    return own / scale, shared / scale
 
 
 def _satterthwaite(*parts: tuple[float, float]) -> float:

@@ -43,6 +43,11 @@ class Region:
         ]
         return min(1.0, len(sides) * min(sides)) if self.outside else max(sides)
 
+    def margin(self, effect: Effect) -> float:
+        """How far inside the measured value lies; negative where it lies outside."""
+        distances = [abs(effect.value - edge) for edge in (self.low, self.high) if np.isfinite(edge)]
+        return min(distances) * (1 if self.holds(effect) else -1)
+
     @property
     def opposite(self) -> "Region":
         """Everywhere else."""
@@ -99,7 +104,7 @@ def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
     """One-sided p of a statement whose replicates hold by `margins`: (1 + number against) / (1 + number).
 
     Where no replicate is against it, the tail of Student's t continues below that resolution, to 1e-6 and no further.
-    An exact number gives 0 or 1. Replicates that are unknown, or all equal, count against every statement.
+    An exact number gives 0 or 1. Replicates that are unknown count against every statement.
     """
     if not np.isfinite(effect.value):
         return 1.0
@@ -108,10 +113,10 @@ def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
     if effect.exact:
         return float(against > 0)
     finite = margins[np.isfinite(margins)]  # a ratio to nothing is infinite
-    if not finite.size or np.ptp(finite) == 0:
+    if not finite.size:
         return 1.0
     p = (1 + against) / (1 + margins.size)
-    if against:
+    if against or np.ptp(finite) == 0:
         return p
     return min(p, max(TAIL, float(student.sf(finite.mean() / finite.std(ddof=1), finite.size - 1))))
 
@@ -152,7 +157,7 @@ def of_number(count: int, region: Region, effects: Sequence[Effect]) -> Statemen
     """`count` effects or more lie in the region; shown is the one on which it depends."""
     p = [region.p(effect) for effect in effects]
     opposite = [region.opposite.p(effect) for effect in effects]
-    order = sorted(range(len(p)), key=lambda place: (p[place], -opposite[place]))
+    order = sorted(range(len(p)), key=lambda place: (p[place], -opposite[place], -region.margin(effects[place])))
     return _about(
         region, effects, _at_least(count, p), _at_least(len(p) - count + 1, opposite), effects[order[count - 1]]
     )

@@ -158,7 +158,7 @@ class Quantities:
         ]
 
     def _of_seeds(self, variant: Variant, values: np.ndarray, label: str = "") -> Effect:
-        return from_seeds(label or f"{variant.network} {variant.label}", values)
+        return from_seeds(label or f"{variant.network} {variant.label}", values, crossfitted=True)
 
     def best(self, variant: Variant) -> np.ndarray:
         """Per seed, the accuracy at the setting that is best in the other seeds."""

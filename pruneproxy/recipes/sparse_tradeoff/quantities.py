@@ -130,7 +130,7 @@ class Quantities(Pairs, Importances):
             if all(side.size for side in sides):
                 count = min(side.shape[1] for side in sides)
                 first, second = (crossfit.best(side[:, :count]) for side in sides)
-                found[name] = from_seeds(name, first - second)
+                found[name] = from_seeds(name, first - second, crossfitted=True)
         return found
 
     def _accuracies(self, dataset: str, experiment: str) -> np.ndarray:
