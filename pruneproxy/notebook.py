@@ -138,8 +138,6 @@ class Study:
                 "effect": found[name].effect or found[name].note,
                 "interval": _interval(found[name].interval),
                 "p": found[name].p,
-                "the paper's number": found[name].paper,
-                "printed numbers": found[name].printed,
                 "what would close it": found[name].closes,
             }
             for name in ids

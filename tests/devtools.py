@@ -114,3 +114,18 @@ class Browser:
         elif event == "Runtime.consoleAPICalled" and values["type"] in ("error", "assert"):
             self._visit.errors.append(json.dumps(values["args"]))
         return message
+
+
+class Sided:
+    """A verdict, and to which side it is decided, if to any: leans, open and in-between ones are `undecided`."""
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+
+    def __getattr__(self, name):
+        return getattr(self.verdict, name)
+
+    @property
+    def side(self) -> str:
+        grade = self.verdict.grade
+        return grade if grade in ("supported", "contradicted", "not run") else "undecided"

@@ -11,14 +11,24 @@ from devtools import Browser, executable
 from pruneproxy.book import contents, docstrings, evidence, html, making, pages
 from pruneproxy.book.__main__ import assignment, main
 from pruneproxy.errors import UserError
-from pruneproxy.evidence.claims import Claim, Verdict
+from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.ledger import Row
+from pruneproxy.evidence.verdicts import Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
-CLAIM = Claim(id="X-1", text="Water is wet | always.", where="Sec. 1", quantity="wetness", confirm="> 0", refute="<= 0")
+CLAIM = Claim(
+    id="X-1",
+    text="Water is wet | always.",
+    place="Sec. 1",
+    measures="wetness",
+    asks="usually",
+    supported=("mean wetness > 1",),
+    contradicted=("mean wetness <= 0",),
+    needs="water",
+)
 VERDICT = Verdict(
     claim="X-1",
-    status="confirmed",
+    grade="supported",
     effect="wetness 2.00",
     value=2.0,
     interval=(1.5, 2.5),
@@ -51,34 +61,22 @@ LOCAL = ("file:", "data:", "blob:")
 # What is written from records.
 
 
-def test_each_network_alone_stands_beside_the_verdict_on_all():
-    alone = {CLAIM.id: {"resnet56": "confirmed", "mobilenet_v2": "inconclusive"}}
-    table = pages.claims_table([CLAIM], [VERDICT], alone)
-    assert "(resnet56 alone: confirmed; mobilenet_v2 alone: inconclusive)" in table
-    assert "| resnet56 confirmed, mobilenet_v2 inconclusive |" in pages.claims_summary([CLAIM], [VERDICT], alone)
-    same = {CLAIM.id: {"resnet56": "confirmed", "mobilenet_v2": "not run"}}
-    assert "resnet56" not in pages.claims_summary([CLAIM], [VERDICT], same)
-
-
-def test_the_table_of_claims_shows_verdict_effect_interval_and_evidence():
-    table = pages.claims_table([CLAIM], [VERDICT], {})
-    head, rule, row = table.splitlines()
+def test_the_table_of_claims_shows_grade_rule_effect_interval_and_evidence():
+    table = pages.claims_table([CLAIM], [VERDICT])
+    head, rule, row = table.splitlines()[:3]
     assert head.count("|") == rule.count("|") == 5
-    assert "**confirmed**" in row and "95 % interval 1.5 to 2.5" in row and "corrected p 0.01" in row
+    assert "**supported**" in row and "95 % interval 1.5 to 2.5" in row and "corrected p 0.01" in row
     assert "scale `lab`, 3 seeds, 2 records" in row and r"wet \| always" in row
+    assert "*Supported if* wetness: above 1 in the mean. *Contradicted if* at most 0 in the mean." in row
 
 
 def test_a_claim_without_a_verdict_is_not_run():
-    assert "**not run**" in pages.claims_table([CLAIM], [], {})
-    assert pages.claims_summary([CLAIM], [], {}).startswith(
-        "1 claims: 0 confirmed, 0 refuted, 0 inconclusive, 1 not run."
-    )
+    assert "**not run**" in pages.claims_table([CLAIM], [])
+    assert pages.claims_summary([CLAIM], []).startswith("1 claims: 1 not run.")
 
 
-def test_the_summary_counts_the_verdicts_and_names_the_scale():
-    assert pages.claims_summary([CLAIM], [VERDICT], {}).startswith(
-        "1 claims: 1 confirmed, 0 refuted, 0 inconclusive, 0 not run (scale `lab`)."
-    )
+def test_the_summary_counts_the_grades_and_names_the_scale():
+    assert pages.claims_summary([CLAIM], [VERDICT]).startswith("1 claims: 1 supported (scale `lab`).")
 
 
 def test_a_row_of_the_ledger_shows_both_readings_the_default_and_its_test():
@@ -108,7 +106,7 @@ def test_a_page_without_markers_is_an_error():
 def test_the_readme_shows_the_verdicts_of_the_committed_records():
     found = evidence.read(ROOT / evidence.RECORDS)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts, found.by_network)), (
+    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts)), (
         "run `python -m pruneproxy.book --readme`"
     )
 

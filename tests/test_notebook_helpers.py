@@ -37,7 +37,7 @@ def test_a_study_trains_what_is_missing_and_says_where_it_ran(tmp_path):
     assert study.provenance().startswith("scale smoke: 6 of 6 runs; data digits from scikit-learn; on ")
     cuts = study.cuts().set_index("value")
     assert (cuts.loc["epochs", "paper"], cuts.loc["epochs", "here"]) == ("180", "1")
-    assert study.claims("HS-01", "HS-14")["verdict"].loc["HS-14"] == "not run"
+    assert study.claims("HS-01", "HS-14")["grade"].loc["HS-14"] == "not run"
 
 
 def test_seeds_are_counted_as_what_they_are_of():
@@ -84,10 +84,10 @@ def test_verdicts_do_not_depend_on_the_experiments_that_a_page_shows(tmp_path):
         "experiments": "importance",
     }
     alone = notebook.open_study("sparse_tradeoff", names)
-    assert set(alone.claims("ST-01", "ST-16")["verdict"]) >= {"not run"} and alone.judged.runs.empty
+    assert set(alone.claims("ST-01", "ST-16")["grade"]) >= {"not run"} and alone.judged.runs.empty
     both = [notebook.open_study("sparse_tradeoff", names | {"experiments": e}) for e in ("reproduction", "importance")]
     ours, theirs = (study.claims("ST-01", "ST-16") for study in both)
-    assert ours.equals(theirs) and "not run" not in set(ours["verdict"])
+    assert ours.equals(theirs) and "not run" not in set(ours["grade"])
     assert both[1].frame.runs.empty and not both[1].judged.runs.empty
 
 

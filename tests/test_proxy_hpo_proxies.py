@@ -9,7 +9,7 @@ from scipy import stats as scipy_stats
 
 from pruneproxy.errors import UserError
 from pruneproxy.recipes.proxy_hpo import tables
-from pruneproxy.recipes.proxy_hpo.claims.study import FIVE, Study
+from pruneproxy.recipes.proxy_hpo.quantities import FIVE, Quantities
 from pruneproxy.stats import proxies
 
 ABOUT = {"case": "resnet56-cifar10", "network": "resnet56", "title": "t", "dataset": "CIFAR10", "data": "digits"}
@@ -180,7 +180,7 @@ def test_importances_and_spreads_have_the_rank_correlation_that_the_claim_is_jud
     assert shown.groupby("source").size().to_dict() == {"itself": 5, "synflow": 5} and set(shown["searches"]) == {3}
     top = shown.loc[shown.groupby("source")["importance"].idxmax(), "hyperparameter"]
     assert set(top) == {"lr"}
-    cells = Study(SimpleNamespace(winners=found, trials=trials), replicates=20).importance_correlations()
+    cells = Quantities(SimpleNamespace(winners=found, trials=trials), replicates=20).importance_correlations()
     for cell in cells:
         mine = shown[shown["source"] == cell.source]
         expected = scipy_stats.spearmanr(mine["importance"], mine["spread"]).statistic

@@ -145,6 +145,18 @@ class Ruling:
     text: str = ""
 
 
+def said(statement: Statement) -> str:
+    """What a statement shows: its effect, and in how many units it holds."""
+    shown = statement.shown
+    value = f"mean {shown.value:.3g}" if shown.label == "mean" else f"{shown.value:.3g} ({shown.label})"
+    return value + (f"; so in {statement.holding} of {statement.units}" if statement.units > 1 else "")
+
+
+def _together(quantities: Sequence[str], stated: Sequence[Statement]) -> str:
+    pairs = zip(quantities, stated, strict=True)
+    return "; ".join(f"{name.replace('_', ' ')} {said(one).replace('; so', ', so')}" for name, one in pairs)
+
+
 Rule = Callable[[object], Ruling | None]
 
 
@@ -158,10 +170,12 @@ def plain_rule(claim: Claim) -> Rule:
         if not all(effects.values()):
             return None
         stated = {side: [one.state(effects[one.quantity]) for one in lines] for side, lines in sides.items()}
+        wanted = [line.quantity for line in sides["supported"]]
         return Ruling(
             supported=both(*stated["supported"]),
             contradicted=either(*stated["contradicted"]),
             effects=effects[next(iter(names))],
+            text=_together(wanted, stated["supported"]) if len(wanted) > 1 else "",
         )
 
     return rule

@@ -277,7 +277,7 @@ def _verdict(one: Tested, corrected: tuple[float, float] | None, scale: str) -> 
     return Verdict(
         claim=one.claim.id,
         grade=grade,
-        effect=one.ruling.text or _words(one),
+        effect=one.ruling.text or claims_of.said(shown),
         value=shown.shown.value,
         interval=shown.shown.interval,
         p=p,
@@ -324,15 +324,6 @@ def _grade(one: Tested, corrected: tuple[float, float] | None) -> tuple[str, flo
     if min(supported.p, contradicted.p) <= LEANS:
         return ("leaning for" if tends else "leaning against"), p
     return "open", p
-
-
-def _words(one: Tested) -> str:
-    shown = one.ruling.supported
-    where = f" ({shown.shown.label})" if shown.shown.label != "mean" else ""
-    kind = "mean " if shown.shown.label == "mean" else ""
-    return f"{kind}{shown.shown.value:.3g}{where}" + (
-        f"; so in {shown.holding} of {shown.units}" if shown.units > 1 else ""
-    )
 
 
 def _compatible(one: Tested, printed: Ruling | None) -> str:

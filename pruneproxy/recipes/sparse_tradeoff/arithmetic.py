@@ -1,5 +1,6 @@
 """What follows from the space and the formulae of cost alone: nothing here is trained."""
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from pruneproxy import costs, data, models, sparse
 from pruneproxy.costs import SparseCost
+from pruneproxy.evidence.effects import Effect
 from pruneproxy.published import read
 from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, space, steps_per_epoch
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
@@ -52,6 +54,24 @@ def charges(case: Case = PAPER["mnist"]) -> pd.DataFrame:
         row = {title: float(costs.RIGL_CHARGED[name](cost) / (3 * dense)) for name, title in CHARGED.items()}
         rows.append({"sparsity": sparsity, "SET": cost.sparse / dense} | row)
     return pd.DataFrame(rows).set_index("sparsity").assign(printed=printed["training_flops_relative_to_dense"])
+
+
+@functools.cache
+def kept_ratios(charged: str = "performed") -> dict[str, list[Effect]]:
+    """By data set, each cost over that of the dense network and over the share of weights that is kept.
+
+    Only where the thesis gives all layers the same sparsity."""
+    found = {}
+    for case in (case for case in PAPER.values() if case.allocation == "uniform"):
+        table = charges(case)
+        trained = {"SET": table["SET"], "RigL": table[CHARGED[charged]]}
+        found[case.dataset] = [
+            Effect(label=f"{case.dataset}, {name} {sparsity:g}, {cost}", value=round(float(share / (1 - sparsity)), 9))
+            for name, shares in trained.items()
+            for sparsity, share in shares.items()
+            for cost, share in (("inference", table.loc[sparsity, "SET"]), ("training", share))
+        ]
+    return found
 
 
 def _cost(dense: int, density: float = 1.0, **run) -> SparseCost:

@@ -1,6 +1,5 @@
 """Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
 
-import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,18 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pruneproxy import costs
 from pruneproxy.evidence.effects import Effect, difference, from_seeds, over, resampled, share
-from pruneproxy.recipes.sparse_tradeoff import fronts
+from pruneproxy.recipes.sparse_tradeoff import arithmetic, fronts
 from pruneproxy.recipes.sparse_tradeoff.importances import Importances
 from pruneproxy.recipes.sparse_tradeoff.pairs import ARCHITECTURES, Pairs, excess
-from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER
 from pruneproxy.recipes.sparse_tradeoff.volumes import Tradeoff, explained, redrawn, volumes
 from pruneproxy.stats import CORRELATIONS, crossfit
 
 COSTS = fronts.COST
 METHODS = ("set", "rigl")
-INTERVALS = {case.dataset: case.interval for case in PAPER.values()}  # steps between updates, Table A.1
 TOP = 20  # most accurate configurations, Sec. 5.3
 LEAST_POINTS = 10  # of a front for a fit
 FRONT_REPLICATES = 1000  # of what needs a hypervolume or a front each time
@@ -71,26 +67,12 @@ class Quantities(Pairs, Importances):
         return found
 
     def kept_ratios(self, charged: str = "performed") -> dict[str, list[Effect]]:
-        """Multiplications over those of the dense network and over the share kept; counted, so without replicates.
+        """Multiplications over those of the dense network and over the share kept, by the thesis's own protocol.
 
-        RigL's dense gradients are charged as they were performed; with `charged="algorithm-1"` at the interval of the
-        thesis, which short trainings cannot keep.
+        Costs follow from the settings, so nothing is estimated. RigL's dense gradients are charged at the updates that
+        the interval and the end allow, or as another of `costs.RIGL_CHARGED` says.
         """
-        found = {}
-        for name, rows in self._experiment("reproduction"):
-            table = rows.drop_duplicates("config").sort_values("config")
-            dense = table[table["algorithm"] == "dense"]
-            even = table[(table["algorithm"] != "dense") & (table["distribution"] == "uniform")]
-            if len(dense) and len(even):
-                found[name] = [
-                    Effect(
-                        label=f"{name}, {row['config']}, {cost}",
-                        value=_share_of_cost(cost, row, dense.iloc[0], charged) / (1 - row["sparsity"]),
-                    )
-                    for row in even.to_dict("records")
-                    for cost in COSTS
-                ]
-        return found
+        return arithmetic.kept_ratios(charged)
 
     def fixed_volumes(self) -> dict[str, Effect]:
         """The hypervolume of the fixed configuration's trade-off, normalised by itself."""
@@ -296,21 +278,6 @@ class Quantities(Pairs, Importances):
     def _generator(self, *names) -> np.random.Generator:
         """Independent draws for every effect, whatever else there is."""
         return np.random.default_rng([self.seed, zlib.crc32("\n".join(map(str, names)).encode())])
-
-
-def _share_of_cost(cost: str, row: dict, dense: pd.Series, charged: str) -> float:
-    """A cost over that of the dense network; RigL's dense gradients as performed, or at the thesis's interval."""
-    if cost == "inference" or row["algorithm"] != "rigl":
-        return float(row[cost] / dense[cost])
-    steps = math.ceil(row["train_images"] / row["batch_size"]) * row["epochs"]
-    kept = costs.SparseCost(
-        dense=round(dense["inference"]),
-        sparse=round(row["inference"]),
-        interval=INTERVALS[row["dataset"]],
-        updates=round(row["updates"]),
-        steps=round(steps),
-    )
-    return float(costs.RIGL_CHARGED[charged](kept) / (3 * kept.dense))
 
 
 def _effect(label: str, values: np.ndarray, parts: Sequence[Tradeoff] = ()) -> Effect:
