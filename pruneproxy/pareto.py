@@ -3,6 +3,7 @@
 The hypervolume is that of moocore (Fonseca, Paquete & Lopez-Ibanez 2006; Guerreiro & Fonseca 2018).
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,14 +83,17 @@ def hypervolume(points, *, direction, reference) -> float:
 
 
 def contributions(points, *, direction, reference) -> np.ndarray:
-    """What the hypervolume loses without each point: 0 for dominated points and for exact ties."""
-    costs = _costs(points, direction)
-    if not len(costs):
-        return np.zeros(0)
-    corner = _costs([np.broadcast_to(np.asarray(reference, dtype=float), costs.shape[1:])], direction)[0]
-    import moocore
+    """What the hypervolume loses without each point: 0 for dominated points and for exact ties.
 
-    return np.asarray(moocore.hv_contributions(costs, ref=corner))
+    A dominated point takes over a part of what the point before it has covered, so all points stay.
+    """
+    points = np.asarray(points, dtype=float)
+    measure = functools.partial(hypervolume, direction=direction, reference=reference)
+    lost = np.zeros(len(points))
+    whole = measure(points) if len(points) else 0.0
+    for place in np.flatnonzero(front(points, direction=direction)) if len(points) else ():
+        lost[place] = max(0.0, whole - measure(np.delete(points, place, axis=0)))
+    return lost
 
 
 def normalised(frame: pd.DataFrame, objectives: Sequence[Objective], *, over: pd.DataFrame) -> pd.DataFrame:

@@ -137,6 +137,12 @@ def test_a_contribution_is_what_is_lost_without_the_point():
     assert lost[-1] == pytest.approx(0, abs=1e-12)
 
 
+def test_a_dominated_point_takes_over_what_the_point_before_it_covered():
+    found = pareto.contributions([[0, 0], [1, 1]], direction="minimize", reference=2)
+    assert found.tolist() == [3, 0]  # without the first point the second one covers one of the four squares
+    assert pareto.contributions([[0, 0], [0, 0]], direction="minimize", reference=2).tolist() == [0, 0]
+
+
 def test_no_points_have_no_hypervolume_and_one_that_dominates_adds_to_it():
     assert pareto.hypervolume(np.zeros((0, 3)), direction="minimize", reference=1.1) == 0
     assert pareto.front(np.zeros((0, 3)), direction="minimize").size == 0

@@ -249,3 +249,16 @@ def test_rigls_overhead_is_charged_as_named():
     per_image = {name: costs.training(cost, method="rigl", images=1, charged=name) for name in costs.RIGL_CHARGED}
     assert per_image == {"algorithm-1": 390, "equation-4.5": round((27 + 200 + 1000) / 10), "performed": 300}
     assert costs.training(replace(cost, updates=50), method="rigl", images=1, charged="performed") == 1200
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "down", "kept"), [(0.1, 6, 0, 1), (0.1, 7, 0, 1), (0.1, 14, 1, 1), (0.3, 5, 1, 1), (0.25, 10, 2, 2)]
+)
+def test_what_is_removed_is_rounded_down_or_what_is_kept_is_rounded(share, count, down, kept):
+    """JaxPruner keeps round((1 - share) n) of n weights: of 6 it removes one where a share rounded down removes none."""
+    weight, all_kept = torch.arange(1.0, count + 1), torch.ones(count, dtype=torch.bool)
+    scores = torch.zeros(count)
+    for rounding, expected in (("down", down), ("kept", kept)):
+        removed = sparse.updated(weight, all_kept, scores, share=share, rounding=rounding)[1]
+        assert int(removed.sum()) == expected and removed[:expected].all()
+    assert SEMANTICS["jaxpruner"].rounding == "kept" and SEMANTICS["rigl"].rounding == "down"

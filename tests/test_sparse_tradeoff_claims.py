@@ -189,6 +189,14 @@ def test_a_loss_at_high_sparsity_is_none_at_little_sparsity():
     assert status(fixed(loss=lambda method, sparsity: 20 * (sparsity > 0.7)), "ST-01") == "supported"
 
 
+def test_a_sparsity_of_exactly_seven_tenths_is_not_little():
+    given = fixed(loss=lambda method, sparsity: 20 * (sparsity == 0.6))
+    assert status(given, "ST-01") == "contradicted"
+    given = fixed(loss=lambda method, sparsity: 20 * (sparsity == 0.6))
+    given.runs["sparsity"] = given.runs["sparsity"].replace(0.6, 0.7)
+    assert status(given, "ST-01") == "supported"
+
+
 @pytest.mark.parametrize("ahead,expected", [(3.0, "supported"), (-2.0, "contradicted"), (1.0, "undecided")])
 def test_rigl_is_compared_with_set_at_the_highest_sparsities(ahead, expected):
     found = verdicts(fixed(loss=lambda method, sparsity: ahead * (method == "set") * (sparsity > 0.95)))["ST-02"]

@@ -37,6 +37,7 @@ class Semantics:
     clears: str = "grown"  # momentum of what has grown, or of "all" weights
     dense_first_step: bool = False  # masks are applied after the first step
     once_at_least: bool = False  # updates do not end before the first one is due
+    rounding: str = "down"  # key of ROUNDINGS
 
 
 SEMANTICS = {
@@ -51,6 +52,7 @@ SEMANTICS = {
         returning="keeps",
         dense_first_step=True,
         once_at_least=True,
+        rounding="kept",
     ),
     # Evci et al. 2020, Algorithm 1, and their code.
     "rigl": Semantics(removal="magnitude", drop=0.3, drop_schedule="cosine", replaces_step=True, returning="keeps"),

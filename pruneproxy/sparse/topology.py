@@ -114,7 +114,8 @@ class Topology:
         share = self.config.share_at(self.taken, self.steps)
         for name, weight in self.weights.items():
             kept = self.masks[name].bool()
-            new, removed = updated(weight, kept, scores[name], share=share, removal=self.semantics.removal)
+            how = {"removal": self.semantics.removal, "rounding": self.semantics.rounding}
+            new, removed = updated(weight, kept, scores[name], share=share, **how)
             stays = kept & new
             if self.semantics.returning == "zero":
                 stays &= ~removed

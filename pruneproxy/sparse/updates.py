@@ -1,5 +1,6 @@
 """One update of one layer's mask: weights that are removed, and as many that grow. Methods differ in what grows."""
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from pruneproxy.errors import choose
 
+Part = Callable[[int], int]  # of a number of weights, how many are removed
 Growth = Callable[[Tensor, torch.Generator], Tensor]  # gradient -> scores, the highest of which grow
 
 
@@ -26,25 +28,26 @@ METHODS: dict[str, Growth | None] = {
 }
 
 
-def _by_magnitude(weight: Tensor, kept: Tensor, share: float) -> Tensor:
+def _by_magnitude(weight: Tensor, kept: Tensor, part: Part) -> Tensor:
     """The share of the kept weights that is closest to zero."""
-    return _smallest(weight.abs(), kept, _part(share, int(kept.sum())))
+    return _smallest(weight.abs(), kept, part(int(kept.sum())))
 
 
-def _by_sign(weight: Tensor, kept: Tensor, share: float) -> Tensor:
+def _by_sign(weight: Tensor, kept: Tensor, part: Part) -> Tensor:
     """That share of the positive and of the negative ones, each for itself, and those that are exactly zero."""
     removed = kept & (weight == 0)
     for side in (kept & (weight > 0), kept & (weight < 0)):
-        removed |= _smallest(weight.abs(), side, _part(share, int(side.sum())))
+        removed |= _smallest(weight.abs(), side, part(int(side.sum())))
     return removed
 
 
 REMOVALS = {"magnitude": _by_magnitude, "per-sign": _by_sign}
 
 
-def _part(share: float, count: int) -> int:
-    """Whole weights in a share, without the error of 0.29 * 100."""
-    return int(share * count + 1e-9)
+ROUNDINGS: dict[str, Callable[[float, int], int]] = {  # how many of a number of weights a share removes
+    "down": lambda share, count: int(share * count + 1e-9),  # without the error of 0.29 * 100
+    "kept": lambda share, count: count - round((1 - share) * count),  # what is kept is rounded, as JaxPruner does
+}
 
 
 def _smallest(values: Tensor, among: Tensor, count: int) -> Tensor:
@@ -55,12 +58,15 @@ def _smallest(values: Tensor, among: Tensor, count: int) -> Tensor:
     return chosen.view(values.shape)
 
 
-def updated(weight: Tensor, kept: Tensor, scores: Tensor, *, share: float, removal: str = "magnitude") -> tuple:
+def updated(
+    weight: Tensor, kept: Tensor, scores: Tensor, *, share: float, removal: str = "magnitude", rounding: str = "down"
+) -> tuple:
     """The new mask and the mask of removed weights, some of which may be back in the new one.
 
     `share` of the kept weights are removed, and as many of those that are then absent grow, the highest `scores`
     first. The number of kept weights stays what it was.
     """
-    removed = choose(removal, REMOVALS, "way of removing weights")(weight, kept, share)
+    part = functools.partial(choose(rounding, ROUNDINGS, "rounding of what is removed"), share)
+    removed = choose(removal, REMOVALS, "way of removing weights")(weight, kept, part)
     remaining = kept & ~removed
     return remaining | _smallest(-scores, ~remaining, int(removed.sum())), removed
