@@ -37,6 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_pack(commands)
     _add_claims(commands)
+    _add_decide(commands)
+    _add_verify(commands)
     _add_data(commands)
     _add_models(commands)
     return parser
@@ -98,10 +100,26 @@ def _add_status(commands):
 
 
 def _status(options):
-    from pruneproxy import commands
+    def lines():
+        from pruneproxy import commands
 
-    for line in commands.status(options):
+        return commands.status(options)
+
+    for line in _answer("status", options, lines):
         print(line)
+
+
+def _answer(name, options, compute):
+    """The answer of a command to these options on these records, computed once; without torch when it is known."""
+    from pathlib import Path
+
+    from pruneproxy import cache
+    from pruneproxy.store import records_folder
+
+    stems = [path.name for path in (Path(__file__).parent / "published").iterdir() if path.is_dir()]
+    folders = [options.records] if options.records else [records_folder(stem) for stem in stems]
+    said = {name: value for name, value in vars(options).items() if name not in ("command", "json")}
+    return cache.cached(name, (cache.folders_hash(folders), sorted(said.items())), compute)
 
 
 def _add_pack(commands):
@@ -125,13 +143,51 @@ def _add_claims(commands):
 
 
 def _claims(options):
+    def verdicts():
+        from pruneproxy import commands
+
+        rows = commands.claims(options)
+        return {"rows": rows, "text": commands.claims_table(rows)}
+
+    found = _answer("claims", options, verdicts)
+    print(json.dumps(found["rows"], indent=1) if options.json else found["text"])
+
+
+def _add_decide(commands):
+    parser = _command(
+        commands, "decide", _decide, "spend a budget on the blocks of seeds that close most open claims at scale lab"
+    )
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE")
+    parser.add_argument("--budget", required=True, metavar="2h", help="the time to spend: 90s, 9m, 2h")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (default 1)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    _records_option(parser)
+
+
+def _decide(options):
     from pruneproxy import commands
 
-    verdicts = commands.claims(options)
-    if options.json:
-        print(json.dumps(verdicts, indent=1))
-    else:
-        print(commands.claims_table(verdicts))
+    return commands.decide(options, _say)
+
+
+def _add_verify(commands):
+    parser = _command(
+        commands,
+        "verify",
+        _verify,
+        "run a random sample of records again: identical, within the noise of seeds, or different",
+    )
+    parser.add_argument("recipe", metavar="RECIPE")
+    parser.add_argument("--sample", type=int, default=12, metavar="N", help="how many records (default 12)")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:N or auto")
+    _records_option(parser)
+
+
+def _verify(options):
+    from pruneproxy import commands
+
+    return commands.verify(options, print)
 
 
 def _add_data(commands):

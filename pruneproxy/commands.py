@@ -10,7 +10,8 @@ from pruneproxy import data, environment, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.models.listing import listings
-from pruneproxy.recipes import RECIPES, standing
+from pruneproxy.recipes import RECIPES, deciding, standing
+from pruneproxy.runs import Conditions, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
 from pruneproxy.store import Store, records_folder
@@ -125,6 +126,50 @@ def _status_line(name, scale, specs, store) -> str:
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
     text += f" ({failed} failed)" if failed else ""
     return text + (f"   about {duration(seconds_left(missing, specs, store))} of one worker" if missing else "")
+
+
+def verify(options, say) -> int:
+    """Runs a sample of records again; 1 if one is different beyond the noise of seeds, else 0."""
+    choose(options.recipe, RECIPES, "recipe")
+    if options.sample < 1:
+        raise UserError(f"expected --sample of at least 1, got {options.sample}")
+    store = Store(records_folder(options.recipe, options.records))
+    counts: dict[str, int] = {}
+    for one in verifying.verified(
+        store, sample=options.sample, seed=options.seed, conditions=Conditions(device=_device(options.device))
+    ):
+        counts[one.outcome] = counts.get(one.outcome, 0) + 1
+        say(f"{one.id} {one.outcome:17} {_figure(one.before)} before, {_figure(one.after)} now; {one.devices[0]}")
+        if one.devices[0] != one.devices[1]:
+            say(f"{'':16} made again on {one.devices[1]}")
+    if not counts:
+        raise UserError(f"expected records of trainings in {store.folder}, found none: run the recipe first")
+    say(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 1 if counts.get("different") else 0
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def decide(options, say) -> int:
+    """Spends a budget where it closes most open claims; 3 if blocks are left that would close more, else 0."""
+    stems = [choose(options.recipe, RECIPES, "recipe") and options.recipe] if options.recipe else list(RECIPES)
+    made, left = deciding.decide(
+        stems,
+        budget=seconds(options.budget),
+        records=options.records,
+        say=say,
+        workers=options.workers,
+        device=_device(options.device),
+    )
+    for block in left[:5]:
+        say(
+            f"left: {block.stem}, {block.title} up to {block.seeds} seeds, about {duration(block.seconds)} of one "
+            f"worker, for {', '.join(block.claims)}"
+        )
+    say(f"{made} runs done; `pruneproxy claims` shows what they decide")
+    return 3 if left else 0
 
 
 def pack(options) -> str:

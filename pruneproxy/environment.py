@@ -2,7 +2,6 @@
 
 import ctypes
 import functools
-import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import torch
 
+from pruneproxy.cache import SOURCE, source_hash
 from pruneproxy.errors import UserError
 
 THREADS = 1  # a CPU result is bit-identical only at one thread count, and one a worker is fastest with many workers
-SOURCE = Path(__file__).parent
 _PACKAGES = ("pruneproxy", "torch", "torchvision", "numpy", "scipy", "scikit-learn")
 _MALLOC_SETTINGS = {-1: 2**31 - 1, -3: 2**30}  # glibc's M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
 
@@ -102,15 +101,6 @@ def changed() -> tuple[str, ...]:
     except (OSError, subprocess.CalledProcessError):
         return ()
     return tuple(line.strip().split(maxsplit=1)[-1] for line in lines)
-
-
-@functools.cache
-def source_hash() -> str:
-    """16 hex digits of sha256 over the package's code and rules: two trees with equal ones compute the same."""
-    found = hashlib.sha256()
-    for path in sorted(path for kind in ("*.py", "*.toml", "*.csv") for path in SOURCE.rglob(kind)):
-        found.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
-    return found.hexdigest()[:16]
 
 
 def _git(*words: str) -> str:

@@ -71,11 +71,10 @@ class Study:
 
     @cached_property
     def judged(self) -> pd.DataFrame:
-        """The same of all experiments that have been run: the correction of a verdict must not depend on the page."""
+        """The same of all experiments and of whole seeds only: a verdict must not depend on the page that shows it."""
         others = {name: value for name, value in self.overrides.items() if name != "experiments"}
-        if len(others) == len(self.overrides):
-            return self.frame
         cases = self.recipe.cases(self.scale, **others)
+        cases = standing.complete_cases(self.recipe, cases, self.store, growing=self.scale in standing.GROWING)
         return self.recipe.frame(select(self.store, [spec for case in cases for spec in self.recipe.grid(case)]), cases)
 
     @property
@@ -148,7 +147,7 @@ class Study:
     def _verdicts(self) -> list:
         stem, judge = self.recipe.STEM, self.recipe.JUDGE
         family = {other: one.tested for other, one in standing.beside(self.store.folder, stem).items()}
-        look = 0 if self.scale in standing.GROWING else None
+        look = standing.look_at(self.recipe, self.scale, self.cases)
         return judge.evaluate(self.judged, scale=self.scale, others=standing.others(family, stem), look=look)
 
 

@@ -14,10 +14,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from pruneproxy.errors import UserError
 
@@ -170,19 +168,25 @@ class Store:
         """Whether arrays are saved under `name`."""
         return (self.folder / "arrays" / f"{name}.safetensors").exists()
 
-    def tensors(self, name: str) -> dict[str, torch.Tensor] | None:
+    def tensors(self, name: str) -> dict | None:
         """The arrays saved under `name`, or None."""
         path = self.folder / "arrays" / f"{name}.safetensors"
+        from safetensors.torch import load_file  # with torch, which reading records does not need
+
         return load_file(path) if path.exists() else None
 
-    def save_tensors(self, name: str, tensors: dict[str, torch.Tensor]):
+    def save_tensors(self, name: str, tensors: dict):
         """Saves arrays under `name`: complete or not at all."""
+        from safetensors.torch import save_file
+
         path = self.folder / "arrays" / f"{name}.safetensors"
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         self._write_whole(path, lambda temporary: save_file(plain, temporary))
 
     def checkpoint(self, identity: str) -> dict | None:
         """The state of an interrupted run, or None; one that cannot be read is as good as none."""
+        import torch
+
         path = self.folder / "checkpoints" / f"{identity}.pt"
         try:
             return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
@@ -195,6 +199,8 @@ class Store:
         if state is None:
             path.unlink(missing_ok=True)
         else:
+            import torch
+
             self._write_whole(path, lambda temporary: torch.save(state, temporary))
 
     def _write_whole(self, path: Path, write):

@@ -252,10 +252,11 @@ def test_rigls_overhead_is_charged_as_named():
 
 
 @pytest.mark.parametrize(
-    ("share", "count", "down", "kept"), [(0.1, 6, 0, 1), (0.1, 7, 0, 1), (0.1, 14, 1, 1), (0.3, 5, 1, 1), (0.25, 10, 2, 2)]
+    ("share", "count", "down", "kept"),
+    [(0.1, 6, 0, 1), (0.1, 7, 0, 1), (0.1, 14, 1, 1), (0.3, 5, 1, 1), (0.25, 10, 2, 2)],
 )
 def test_what_is_removed_is_rounded_down_or_what_is_kept_is_rounded(share, count, down, kept):
-    """JaxPruner keeps round((1 - share) n) of n weights: of 6 it removes one where a share rounded down removes none."""
+    """JaxPruner keeps round((1 - share) n) of n weights: it removes one of 6 where a rounded share removes none."""
     weight, all_kept = torch.arange(1.0, count + 1), torch.ones(count, dtype=torch.bool)
     scores = torch.zeros(count)
     for rounding, expected in (("down", down), ("kept", kept)):

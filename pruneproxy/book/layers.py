@@ -5,7 +5,7 @@ from pathlib import Path
 import pruneproxy
 
 LAYERS = {
-    "Foundations": ("errors", "randomness", "specs", "environment"),
+    "Foundations": ("errors", "randomness", "specs", "cache", "environment"),
     "Pure maths": ("scores", "channels", "masks", "costs", "space", "curvature", "stats", "pareto", "importance"),
     "Networks and data": ("models", "data", "surgery", "published"),
     "Procedures": ("train", "sparse", "ekg"),

@@ -1,6 +1,6 @@
 """Where the claims stand: what a folder of records shows of each paper, judged over the whole book."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,29 +16,21 @@ GROWING = ("lab",)  # scales to which `decide` adds blocks of seeds
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """The records of one paper at one scale, each case with all blocks of seeds that are complete."""
+    """The records of one paper at one scale, each case with all its seeds that are complete."""
 
     recipe: object
     scale: str
     store: Store
 
     @cached_property
-    def looks(self) -> tuple[int, ...]:
-        """The number of the last complete look of each case."""
-        return tuple(
-            complete_look(self.recipe, case, self.store) if self.scale in GROWING else 0
-            for case in self.recipe.cases(self.scale)
-        )
-
-    @cached_property
     def cases(self) -> tuple:
-        """The cases as far as they have been run."""
-        return tuple(extended(case, look) for case, look in zip(self.recipe.cases(self.scale), self.looks, strict=True))
+        """The cases as far as they have been run, without those that have not."""
+        return complete_cases(self.recipe, self.recipe.cases(self.scale), self.store, growing=self.scale in GROWING)
 
     @property
     def look(self) -> int | None:
         """The number of the look that spends the error; None at scales that have only one."""
-        return max(self.looks) if self.scale in GROWING else None
+        return look_at(self.recipe, self.scale, self.cases)
 
     @cached_property
     def tested(self) -> dict[str, Tested]:
@@ -47,25 +39,45 @@ class Standing:
         return self.recipe.JUDGE.tested(self.recipe.frame(select(self.store, specs), self.cases))
 
 
-def extended(case, look: int):
-    """A case with the blocks of seeds up to a look; the first look has the protocol's own."""
-    return replace(case, seeds=case.seeds * (look + 1)) if look else case
+def look_at(recipe, scale: str, cases: Sequence) -> int | None:
+    """At which look at growing evidence cases with so many seeds are."""
+    if scale not in GROWING:
+        return None
+    own = {replace(case, seeds=1): case.seeds for case in recipe.cases(scale)}
+    looks = [(case.seeds - 1) // own.get(replace(case, seeds=1), case.seeds) for case in cases]
+    return max(looks, default=0)
 
 
-def complete_look(recipe, case, store: Store) -> int:
-    """The number of the last look all of whose runs are in the store; 0 when even the first is incomplete."""
-    found = 0
-    for look in range(1, len(LOOKS)):
-        if not all(spec.id in store for spec in recipe.grid(extended(case, look))):
-            break
-        found = look
-    return found
+def complete_cases(recipe, cases: Iterable, store: Store, *, growing: bool = False) -> tuple:
+    """The cases with as many seeds as are complete in the store, those with none left out.
+
+    With `growing` blocks of seeds beyond the protocol's own count too.
+    """
+    found = []
+    for case in cases:
+        seeds = complete_seeds(recipe, case, store, growing=growing)
+        if seeds:
+            found.append(replace(case, seeds=seeds))
+    return tuple(found)
+
+
+def complete_seeds(recipe, case, store: Store, *, growing: bool = False) -> int:
+    """How many seeds of a case are complete: blocks of the protocol's number, or fewer than one block."""
+    if not any(spec.id in store for spec in recipe.grid(case)):
+        return 0
+    blocks = [case.seeds * count for count in range(len(LOOKS) if growing else 1, 0, -1)]
+    for seeds in (*blocks, *range(case.seeds - 1, 0, -1)):
+        if all(spec.id in store for spec in recipe.grid(replace(case, seeds=seeds))):
+            return seeds
+    return 0
 
 
 def largest_scale(recipe, store: Store) -> str:
-    """The largest scale all of whose runs are in the store; `smoke` when there is none."""
-    complete = [scale for scale in recipe.SCALES if all(spec.id in store for spec in recipe.specs(scale))]
-    return complete[0] if complete else "smoke"
+    """The largest scale of which a case is complete; `smoke` when there is none."""
+    for scale in recipe.SCALES:
+        if any(complete_seeds(recipe, case, store) for case in recipe.cases(scale)):
+            return scale
+    return "smoke"
 
 
 def standing(stem: str, *, scale: str | None = None, records: str | None = None) -> Standing:
