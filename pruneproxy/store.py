@@ -150,6 +150,19 @@ class Store:
         finally:
             lock.release()
 
+    @property
+    def name(self) -> str:
+        """What tells this folder from others on whatever machine it is seen: drawn once and kept in it."""
+        path = self.folder / ".name"
+        self._writable()
+        with self._lock():
+            try:
+                if not path.exists():
+                    path.write_text(uuid.uuid4().hex)
+                return path.read_text().strip()
+            except OSError as error:
+                raise _unwritable(self.folder, error) from error
+
     def pack(self) -> int:
         """Merges all parts into one file, ordered by id, and returns the number of records; run it alone."""
         with self._lock():

@@ -96,6 +96,7 @@ def optimise(
     on_trial: Callable[[Trial], None] | None = None,
     pause: Callable[[], None] | None = None,
     brackets: str | None = None,
+    sharing: storages.Sharing | None = None,
 ) -> list[Trial]:
     """All trials of the study `name`, in order: those that its storage has, and then new ones up to `trials`.
 
@@ -111,7 +112,8 @@ def optimise(
     of the study).
 
     `lock(name, wait=...)` holds a lock between processes (default: a file beside the storage's), `pause()` is called
-    while only trials of other processes are left.
+    while only trials of other processes are left. With `sharing` a study of another folder of records is refused, and
+    the processes that have joined are counted.
     """
     check_space(space)
     check_parts(sampler, pruner)
@@ -127,6 +129,9 @@ def optimise(
     worsts = np.broadcast_to(np.asarray(worst, dtype=float), len(signs)).tolist()
     lock = lock or storages.locks(storage)
     study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock)
+    if sharing is not None:
+        with storages.reaching(storage), lock(name):
+            storages.join(study.study, sharing)
     while True:
         with contextlib.ExitStack() as held:
             trial = study.next(held)
@@ -137,6 +142,8 @@ def optimise(
                     on_trial(told)
         if trial is None:
             if study.all_told():
+                if sharing is not None:
+                    sharing.processes = storages.joined(study.study)
                 return study.history()
             (pause or _pause)()
 

@@ -2,25 +2,31 @@
 
 import contextlib
 import logging
+import os
 import re
+import socket
 import tempfile
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from pruneproxy.errors import UserError
 from pruneproxy.store import Busy, drop_torn_line
 
+JOINED = "joined "  # how the names of attributes begin that processes leave in a study
 Lock = Callable[..., AbstractContextManager]  # lock(name, wait=...): held inside, Busy when another process holds it
 KINDS = "memory, sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE"
+TABLES = 7_231_002  # the advisory lock under which a PostgreSQL server's tables are made
 IN_FILES = ("journal:", "sqlite:")
 FAILURES = (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError)  # what a storage that works may raise
 DRIVERS = {"psycopg": "'pruneproxy[postgres]'"}  # what to install where it is not the module of this name
@@ -70,7 +76,21 @@ def connect(storage: str) -> BaseStorage:
     with reaching(storage, (Exception,)):  # here nothing else can fail
         if storage.startswith(IN_FILES):
             return _in_file(storage)
-        return RDBStorage(_with_driver(storage), engine_kwargs={"pool_pre_ping": True})
+        return _on_server(_with_driver(storage))
+
+
+def _on_server(address: str) -> BaseStorage:
+    """A database; while one process makes its tables, others wait, wherever they run."""
+    engine = create_engine(address)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"SELECT pg_advisory_lock({TABLES})"))
+            try:
+                return RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
+            finally:
+                connection.execute(text(f"SELECT pg_advisory_unlock({TABLES})"))
+    finally:
+        engine.dispose()
 
 
 def _in_file(storage: str) -> BaseStorage:
@@ -163,3 +183,28 @@ def locks(storage: str) -> Lock:
             held.release()
 
     return lock
+
+
+@dataclass
+class Sharing:
+    """Who shares a study: all must keep their records in the `folder` of this name; how many processes have joined."""
+
+    folder: str
+    processes: int = 1
+
+
+def join(study: optuna.Study, sharing: Sharing):
+    """Adds this process to a study; one with another folder of records would train the same runs again."""
+    folder = study.user_attrs.get("records", sharing.folder)
+    if folder != sharing.folder:
+        raise UserError(
+            f"expected all processes of the study {study.study_name} to keep their records in one folder, got another "
+            "one: name the folder of the first with --records, or use another storage"
+        )
+    study.set_user_attr("records", folder)
+    study.set_user_attr(f"{JOINED}{socket.gethostname()}-{os.getpid()}", True)
+
+
+def joined(study: optuna.Study) -> int:
+    """How many processes have worked on a study."""
+    return sum(name.startswith(JOINED) for name in study.user_attrs)

@@ -8,6 +8,7 @@ from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
 from pruneproxy.search.loop import Trial, optimise
+from pruneproxy.search.storages import Sharing
 from pruneproxy.space import Dimension, apply, check_space
 from pruneproxy.store import Store
 
@@ -44,22 +45,27 @@ class Studied(Kind):
         device = environment.resolve_device(conditions.device)
         started = environment.clock(device)
         evaluate = self._evaluator(store, conditions)
-        trials = self._optimised(evaluate, store, conditions)
+        sharing = Sharing(folder=store.name) if self.shared(conditions) else None
+        trials = self._optimised(evaluate, store, conditions, sharing)
         wall = environment.clock(device) - started
         status, found = self._said(trials)
-        content = found | {
-            "cost": {
-                "seconds": round(sum(trial.seconds for trial in trials), 3),
-                "multiplications": sum(trial.multiplications or 0 for trial in trials),
-                # Of the process that finished the search: all its time but that of training.
-                "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
-            },
-            "data": evaluate.data,
-        }
+        content = (
+            found
+            | {
+                "cost": {
+                    "seconds": round(sum(trial.seconds for trial in trials), 3),
+                    "multiplications": sum(trial.multiplications or 0 for trial in trials),
+                    # Of the process that finished the search: all its time but that of training.
+                    "overhead_seconds": round(max(wall - evaluate.trained, 0.0), 3),
+                },
+                "data": evaluate.data,
+            }
+            | ({} if sharing is None else {"processes": sharing.processes})
+        )
         return _with_optuna(self.record(content, device=str(device), status=status))
 
-    def _optimised(self, evaluate, store: Store, conditions: Conditions) -> list[Trial]:
-        shared = self.shared(conditions)
+    def _optimised(self, evaluate, store: Store, conditions: Conditions, sharing: Sharing | None) -> list[Trial]:
+        shared = sharing is not None
         return optimise(
             evaluate,
             self.space,
@@ -70,6 +76,7 @@ class Studied(Kind):
             storage=conditions.storage if shared else "memory",
             lock=(lambda name, *, wait=True: store.run_lock(f"study-{name}", wait=wait)) if shared else None,
             pause=lambda: runs.pause(conditions),
+            sharing=sharing,
             **self._choices(),
         )
 
