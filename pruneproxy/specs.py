@@ -10,6 +10,7 @@ import typing
 from pruneproxy.errors import UserError
 
 NUMERICS = 1  # raised whenever the same spec would give other numbers than before
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _TEXT = "_canonical"  # where a spec keeps its canonical JSON: in its own dictionary, beside its fields
 
 
@@ -48,7 +49,7 @@ def _said(value) -> str:
         return _text(value)
     if isinstance(value, tuple):
         return f"[{','.join(map(_said, value))}]"
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encoded(value)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
