@@ -1,5 +1,6 @@
 """Answers are kept for the same records and the same code, and nothing hangs on the cache."""
 
+import argparse
 import json
 import os
 import resource
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from pruneproxy import cache
-from pruneproxy.__main__ import main
+from pruneproxy.__main__ import _answer, main
 
 
 @pytest.fixture
@@ -62,6 +63,14 @@ def test_status_and_claims_answer_from_the_cache_without_torch(folder, tmp_path,
         started = seconds_of_children()
         made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         assert made.returncode == 0 and made.stdout == known and seconds_of_children() - started < 2
+
+
+def test_records_that_lie_beside_a_folder_are_part_of_the_question(folder, tmp_path):
+    options = argparse.Namespace(records=str(tmp_path / "records/hp_space"), scale=None)
+    assert _answer("claims", options, lambda: 1) == 1 == _answer("claims", options, lambda: 2)
+    (tmp_path / "records/proxy_hpo").mkdir(parents=True)
+    (tmp_path / "records/proxy_hpo/part.jsonl").write_text("{}\n")
+    assert _answer("claims", options, lambda: 2) == 2
 
 
 def test_help_takes_no_time_and_imports_nothing_heavy():

@@ -64,7 +64,7 @@ def test_the_multiplications_of_a_network_are_counted_once_and_again_when_the_co
     assert multiplications() == first and len(counted) == 1
     built = models.build(spec.model, shape=data.input_shape(spec.data), classes=10)
     assert first == costs.total(layers(built))
-    monkeypatch.setattr(estimates, "source_hash", lambda *parts: "other")
+    monkeypatch.setattr(cache, "source_hash", lambda *parts: "other")
     assert multiplications() == first and len(counted) == 2
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 
 from pruneproxy import costs, data, models
-from pruneproxy.cache import cached, source_hash
+from pruneproxy.cache import cached
 from pruneproxy.specs import to_dict
 
 START = 0.1  # seconds that even the smallest training takes: images, network, evaluations, record
@@ -76,8 +76,8 @@ def training_multiplications(spec) -> float:
 def dense_multiplications(model: models.ModelConfig, dataset: data.DataConfig) -> int:
     """Multiplications per image of an unpruned network, from shapes alone; counted once by each version of the code."""
     shape, classes = data.input_shape(dataset), data.CATALOGUE[dataset.name].classes
-    key = (to_dict(model), shape, classes, source_hash("models", "costs"))
-    return cached("multiplications", key, lambda: _counted(model, shape, classes))
+    key = (sorted(to_dict(model).items()), shape, classes)
+    return cached("multiplications", key, lambda: _counted(model, shape, classes), parts=("models", "costs"))
 
 
 def _counted(model: models.ModelConfig, shape: tuple[int, ...], classes: int) -> int:
