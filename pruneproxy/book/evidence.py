@@ -7,7 +7,6 @@ from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.evidence.verdicts import Verdict
 from pruneproxy.recipes import RECIPES, standing
-from pruneproxy.store import Store
 
 RECORDS = Path("notebooks/records")
 
@@ -24,14 +23,10 @@ class Evidence:
 
 def read(records: Path, *, scale: str | None = None) -> Evidence:
     """What the folder of records, one folder per recipe, has to say at `scale` (None: the largest complete one)."""
-    found = {}
-    for stem in RECIPES:
-        found |= standing.verdicts([stem], scale=scale, records=str(records / stem))
+    found = {stem: standing.standing(stem, scale=scale, records=str(records / stem)) for stem in RECIPES}
     return Evidence(
         claims=tuple(claim for recipe in RECIPES.values() for claim in recipe.CLAIMS.values()),
-        verdicts=tuple(verdict for verdicts in found.values() for verdict in verdicts),
+        verdicts=tuple(verdict for verdicts in standing.graded(found).values() for verdict in verdicts),
         rows=collect(*(recipe.ROWS for recipe in RECIPES.values())),
-        scales={
-            stem: scale or standing.largest_scale(recipe, Store(records / stem)) for stem, recipe in RECIPES.items()
-        },
+        scales={stem: one.scale for stem, one in found.items()},
     )
