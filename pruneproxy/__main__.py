@@ -110,14 +110,18 @@ def _status(options):
 
 
 def _answer(name, options, compute):
-    """The answer of a command to these options on these records, computed once; without torch when it is known."""
+    """The answer of a command to these options on these records, computed once; without torch when it is known.
+
+    Verdicts are corrected over the papers whose records lie beside a folder, so these are part of the question.
+    """
     from pathlib import Path
 
     from pruneproxy import cache
     from pruneproxy.store import records_folder
 
     stems = [path.name for path in (Path(__file__).parent / "published").iterdir() if path.is_dir()]
-    folders = [options.records] if options.records else [records_folder(stem) for stem in stems]
+    given = options.records and Path(options.records)
+    folders = [given, *(given.parent / stem for stem in stems)] if given else [records_folder(stem) for stem in stems]
     said = {name: value for name, value in vars(options).items() if name not in ("command", "json")}
     return cache.cached(name, (cache.folders_hash(folders), sorted(said.items())), compute)
 

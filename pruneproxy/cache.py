@@ -13,15 +13,29 @@ import platformdirs
 
 SOURCE = Path(__file__).parent
 SWITCH = "PRUNEPROXY_CACHE"  # `off` computes everything anew, a folder's name keeps the answers there
+KEPT = 300  # answers of one name, the newest ones
 
 
 @functools.cache
-def source_hash() -> str:
-    """16 hex digits of sha256 over the package's code and data: two trees with equal ones compute the same."""
+def source_hash(*parts: str) -> str:
+    """16 hex digits of sha256 over the package's code and data: two trees with equal ones compute the same.
+
+    `parts` are modules or folders of the package, such as "costs" and "recipes/hp_space"; without any it is all of it.
+    """
     found = hashlib.sha256()
-    for path in sorted(path for kind in ("*.py", "*.toml", "*.csv") for path in SOURCE.rglob(kind)):
+    for path in sorted({path for part in parts or ("",) for path in _files(part)}):
         found.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     return found.hexdigest()[:16]
+
+
+def _files(part: str) -> list[Path]:
+    module = SOURCE / f"{part}.py"
+    if part and module.is_file():
+        return [module]
+    found = [path for kind in ("*.py", "*.toml", "*.csv") for path in (SOURCE / part).rglob(kind)]
+    if not found:
+        raise LookupError(f"expected a part of the package, got {part!r}")
+    return found
 
 
 def folders_hash(folders: Iterable[Path]) -> str:
@@ -32,15 +46,16 @@ def folders_hash(folders: Iterable[Path]) -> str:
     return found.hexdigest()[:16]
 
 
-def cached(name: str, key: Iterable, compute: Callable[[], object]):
+def cached(name: str, key: Iterable, compute: Callable[[], object], *, parts: Iterable[str] = ()):
     """What `compute` returns, as JSON has it: kept under `name` for these words of `key` and this source.
 
-    A file that cannot be read is as good as none, and one that cannot be written keeps nobody from the answer.
+    `parts` names the parts of the package that the answer depends on, if not all. A file that cannot be read is as good
+    as none, one that cannot be written keeps nobody from the answer, and any number of processes may write.
     """
     place = os.environ.get(SWITCH, "")
     if place == "off":
         return _plain(compute())
-    words = json.dumps([source_hash(), *map(str, key)])
+    words = json.dumps([source_hash(*parts), *map(str, key)])
     file = f"{name}-{hashlib.sha256(words.encode()).hexdigest()[:16]}.json"
     path = Path(place or platformdirs.user_cache_dir("pruneproxy")) / "answers" / file
     try:
@@ -48,6 +63,7 @@ def cached(name: str, key: Iterable, compute: Callable[[], object]):
     except (OSError, ValueError):
         answer = _plain(compute())
         _keep(path, answer)
+        _forget_old(path.parent, name)
         return answer
 
 
@@ -64,3 +80,10 @@ def _keep(path: Path, answer) -> None:
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _forget_old(folder: Path, name: str) -> None:
+    """Removes all answers of a name but the newest: each change of records or code leaves one behind."""
+    with contextlib.suppress(OSError):  # another process may have removed one
+        for old in sorted(folder.glob(f"{name}-*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)

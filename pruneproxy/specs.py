@@ -1,6 +1,7 @@
 """Identity. A spec is a frozen dataclass; its id is a hash of what it says beyond the defaults."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import types
@@ -9,6 +10,8 @@ import typing
 from pruneproxy.errors import UserError
 
 NUMERICS = 1  # raised whenever the same spec would give other numbers than before
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_TEXT = "_canonical"  # where a spec keeps its canonical JSON: in its own dictionary, beside its fields
 
 
 def to_dict(spec) -> dict:
@@ -18,41 +21,64 @@ def to_dict(spec) -> dict:
 
 def canonical(spec) -> dict:
     """The fields that differ from their defaults: adding a field with a default changes no existing id."""
-    said = {}
-    for field in dataclasses.fields(spec):
-        value = _as_declared(field.type, getattr(spec, field.name))
-        if value == _default(field):
-            continue
-        said[field.name] = _said(value)
-    return said
-
-
-def _said(value):
-    if dataclasses.is_dataclass(value):
-        return canonical(value)
-    return tuple(_said(item) for item in value) if isinstance(value, tuple) else value
-
-
-def _as_declared(hint, value):
-    """Whole numbers in fields of fractions as fractions: equal specs have equal ids."""
-    if float in (hint, *typing.get_args(hint)):
-        if isinstance(value, tuple):
-            return tuple(float(item) for item in value)
-        return float(value) if type(value) is int else value
-    return value
-
-
-def _default(field):
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default  # MISSING equals nothing
+    return json.loads(_text(spec))
 
 
 def identity(spec) -> str:
     """The id of a spec: 16 hex digits of sha256 over its class, its canonical JSON and NUMERICS."""
-    said = {"kind": type(spec).__name__, "numerics": NUMERICS, "spec": canonical(spec)}
-    text = json.dumps(said, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    kind = json.dumps(type(spec).__name__)
+    text = f'{{"kind":{kind},"numerics":{NUMERICS},"spec":{_text(spec)}}}'
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _text(spec) -> str:
+    """Its canonical JSON, names in order, without spaces; kept with the spec, as specs share many of their parts."""
+    kept = spec.__dict__.get(_TEXT)
+    if kept is None:
+        said = [
+            f'"{field.name}":{_said(value)}'
+            for field in _fields(type(spec))
+            if (value := field.as_declared(getattr(spec, field.name))) != field.default
+        ]
+        kept = spec.__dict__[_TEXT] = f"{{{','.join(said)}}}"
+    return kept
+
+
+def _said(value) -> str:
+    if dataclasses.is_dataclass(value):
+        return _text(value)
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_said, value))}]"
+    return _encoded(value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Field:
+    """A field of a class of specs: its name, its default (MISSING equals nothing), whether it holds fractions."""
+
+    name: str
+    default: object
+    fractions: bool
+
+    def as_declared(self, value):
+        """Whole numbers in fields of fractions as fractions: equal specs have equal ids."""
+        if self.fractions and isinstance(value, tuple):
+            return tuple(float(item) for item in value)
+        return float(value) if self.fractions and type(value) is int else value
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[_Field, ...]:
+    """The fields of a class of specs, in the order of their names."""
+    found = [
+        _Field(name=field.name, default=_default(field), fractions=float in (field.type, *typing.get_args(field.type)))
+        for field in dataclasses.fields(kind)
+    ]
+    return tuple(sorted(found, key=lambda field: field.name))
+
+
+def _default(field):
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def from_dict(kind: type, values: dict):

@@ -111,6 +111,20 @@ def test_the_readme_shows_the_verdicts_of_the_committed_records():
     )
 
 
+def test_evidence_is_judged_once_for_the_same_records_and_stays_what_it_was(tmp_path, monkeypatch):
+    judged = []
+    open_ended = replace(VERDICT, interval=None, value=float("inf"), p=None)
+    verdicts = {"x": [VERDICT], "y": [open_ended]}
+    monkeypatch.setattr(evidence.standing, "graded", lambda found: judged.append(set(found)) or verdicts)
+    first, second = (evidence.read(tmp_path, scale="smoke") for _ in range(2))
+    assert first == second and first.verdicts == (VERDICT, open_ended) and len(judged) == 1
+    assert judged[0] == set(first.scales) and set(first.scales.values()) == {"smoke"}
+    (tmp_path / "hp_space").mkdir()
+    (tmp_path / "hp_space/part.jsonl").write_text('{"id": "1", "status": "failed"}\n')
+    evidence.read(tmp_path, scale="smoke")
+    assert len(judged) == 2
+
+
 # Contents, parameters, docstrings.
 
 

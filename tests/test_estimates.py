@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from pruneproxy import data, runs, surgery
+from pruneproxy import cache, costs, data, models, runs, surgery
 from pruneproxy.recipes import hp_space
 from pruneproxy.runs import estimates
 from pruneproxy.search import Dimension, SearchSpec, WinnerSpec
@@ -48,6 +48,24 @@ def test_many_small_trainings_take_the_time_that_each_needs_to_start():
 
 def test_nothing_is_estimated_from_nothing():
     assert estimates.seconds_left(hp_space.specs("smoke"), hp_space.specs("smoke"), []) is None
+
+
+def test_the_multiplications_of_a_network_are_counted_once_and_again_when_the_code_is_other(tmp_path, monkeypatch):
+    def multiplications():
+        estimates.dense_multiplications.cache_clear()  # as another process would ask
+        return estimates.dense_multiplications(spec.model, spec.data)
+
+    monkeypatch.setenv(cache.SWITCH, str(tmp_path))
+    spec = hp_space.specs("smoke")[0]
+    counted = []
+    layers = costs.layers
+    monkeypatch.setattr(costs, "layers", lambda model: counted.append(model) or layers(model))
+    first = multiplications()
+    assert multiplications() == first and len(counted) == 1
+    built = models.build(spec.model, shape=data.input_shape(spec.data), classes=10)
+    assert first == costs.total(layers(built))
+    monkeypatch.setattr(cache, "source_hash", lambda *parts: "other")
+    assert multiplications() == first and len(counted) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
-from dataclasses import dataclass, field
+import hashlib
+import json
+import pickle
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from pruneproxy.errors import UserError
 from pruneproxy.recipes import hp_space
 from pruneproxy.runs import Pruning, RunSpec
-from pruneproxy.specs import canonical, from_dict, identity, parse, to_dict
+from pruneproxy.specs import NUMERICS, canonical, from_dict, identity, parse, to_dict
 from pruneproxy.surgery import PruneConfig
 from pruneproxy.train import TrainConfig
 
@@ -44,7 +47,7 @@ def test_a_tuple_of_specs_says_what_differs_in_each_and_can_be_read_back():
         inner: tuple[Inner, ...] = ()
 
     many = Many(inner=(Inner(), Inner(depth=5)))
-    assert canonical(many) == {"inner": ({}, {"depth": 5})} and canonical(Many()) == {}
+    assert canonical(many) == {"inner": [{}, {"depth": 5}]} and canonical(Many()) == {}
     assert from_dict(Many, to_dict(many)) == many
 
 
@@ -64,6 +67,34 @@ def test_all_specs_of_a_scale_have_different_ids():
 def test_a_record_holds_a_spec_that_can_be_read_back(scale):
     for spec in hp_space.specs(scale)[::40]:
         assert from_dict(RunSpec, to_dict(spec)) == spec
+
+
+def test_an_id_is_a_hash_of_sorted_json_without_spaces():
+    @dataclass(frozen=True, kw_only=True)
+    class Zoo:
+        zebra: float = 1.0
+        names: tuple[str, ...] = ()
+        inner: Inner | None = None
+        ape: bool = False
+
+    zoo = Zoo(ape=True, zebra=2, names=('"é"', "b"), inner=Inner(depth=1))
+    said = {"zebra": 2.0, "ape": True, "names": ['"é"', "b"], "inner": {"depth": 1}}
+    whole = {"kind": "Zoo", "numerics": NUMERICS, "spec": said}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    assert identity(zoo) == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_a_spec_that_has_told_its_id_is_equal_to_one_that_has_not_and_copies_forget_it():
+    told, silent = Old(lr=0.3), Old(lr=0.3)
+    identity(told)
+    assert told == silent and hash(told) == hash(silent) and to_dict(told) == to_dict(silent)
+    assert identity(replace(told, lr=0.4)) == identity(Old(lr=0.4)) != identity(told)
+    assert identity(pickle.loads(pickle.dumps(told))) == identity(silent)
+
+
+def test_a_number_that_json_does_not_have_is_refused():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        identity(Old(lr=float("nan")))
 
 
 def test_an_unknown_field_is_named_with_the_valid_ones():

@@ -1,13 +1,15 @@
 """What the committed records hold: the largest complete scale of each recipe, and the verdicts at that scale."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pruneproxy.cache import cached, folders_hash
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.evidence.verdicts import Verdict
 from pruneproxy.recipes import RECIPES, standing
-from pruneproxy.store import Store
+from pruneproxy.specs import from_dict, to_dict
 
 RECORDS = Path("notebooks/records")
 
@@ -24,14 +26,17 @@ class Evidence:
 
 def read(records: Path, *, scale: str | None = None) -> Evidence:
     """What the folder of records, one folder per recipe, has to say at `scale` (None: the largest complete one)."""
-    found = {}
-    for stem in RECIPES:
-        found |= standing.verdicts([stem], scale=scale, records=str(records / stem))
+    folders = {stem: records / stem for stem in RECIPES}
+    found = cached("evidence", (folders_hash(folders.values()), scale), lambda: _judged(folders, scale))
     return Evidence(
         claims=tuple(claim for recipe in RECIPES.values() for claim in recipe.CLAIMS.values()),
-        verdicts=tuple(verdict for verdicts in found.values() for verdict in verdicts),
+        verdicts=tuple(from_dict(Verdict, verdict) for verdict in found["verdicts"]),
         rows=collect(*(recipe.ROWS for recipe in RECIPES.values())),
-        scales={
-            stem: scale or standing.largest_scale(recipe, Store(records / stem)) for stem, recipe in RECIPES.items()
-        },
+        scales=found["scales"],
     )
+
+
+def _judged(folders: Mapping[str, Path], scale: str | None) -> dict:
+    found = {stem: standing.standing(stem, scale=scale, records=str(folder)) for stem, folder in folders.items()}
+    verdicts = [to_dict(verdict) for verdicts in standing.graded(found).values() for verdict in verdicts]
+    return {"verdicts": verdicts, "scales": {stem: one.scale for stem, one in found.items()}}

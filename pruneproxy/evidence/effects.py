@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.stats import t as student
+import scipy
 
 LEVEL = 0.95
 ENOUGH_UNITS = 3  # from here on units are treated as drawn from all that there might be
@@ -123,7 +123,9 @@ def student_effect(label: str, value: float, error: float, freedom: float, *, se
     """An effect whose replicates are evenly spaced quantiles of Student's t about `value`, in an order of its own."""
     shares = (np.arange(REPLICATES) + 0.5) / REPLICATES
     order = np.random.default_rng(zlib.crc32(label.encode())).permutation(REPLICATES)
-    return Effect(label=label, value=value, samples=value + error * student.ppf(shares, freedom)[order], seeds=seeds)
+    return Effect(
+        label=label, value=value, samples=value + error * scipy.stats.t.ppf(shares, freedom)[order], seeds=seeds
+    )
 
 
 def resampled(label: str, values, replicates: int, generator) -> Effect:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
+import scipy
 
 from pruneproxy.evidence.effects import Effect, typical
 
@@ -118,7 +118,7 @@ def one_sided(effect: Effect, margins: np.ndarray, *, strict: bool) -> float:
     p = (1 + against) / (1 + margins.size)
     if against or np.ptp(finite) == 0:
         return p
-    return min(p, max(TAIL, float(student.sf(finite.mean() / finite.std(ddof=1), finite.size - 1))))
+    return min(p, max(TAIL, float(scipy.stats.t.sf(finite.mean() / finite.std(ddof=1), finite.size - 1))))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
+import scipy
 
 from pruneproxy.errors import UserError
 from pruneproxy.evidence import claims as claims_of
@@ -258,7 +258,7 @@ def corrections(
     """
     spent = 1.0 if look is None else LOOKS[look]
     own = [min(1.0, p / spent) for p in p_values(tested)]
-    adjusted = false_discovery_control([*own, *others])[: len(own)] if own else []
+    adjusted = scipy.stats.false_discovery_control([*own, *others])[: len(own)] if own else []
     names = [name for name, one in tested.items() if one.graded]
     return {name: (float(adjusted[2 * k]), float(adjusted[2 * k + 1])) for k, name in enumerate(names)}
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import qmc
+import scipy
 
 from pruneproxy.errors import UserError
 
@@ -26,7 +26,7 @@ def main_effects(settings: pd.DataFrame, values, *, seed: int = 0) -> pd.Series:
     low, high = settings.min().to_numpy(dtype=float), settings.max().to_numpy(dtype=float)
     forest = RandomForestRegressor(n_estimators=TREES, min_samples_leaf=2, random_state=seed, n_jobs=1)
     forest.fit(settings.to_numpy(dtype=float), values)
-    draws = low + (high - low) * qmc.Sobol(settings.shape[1], rng=seed).random(BACKGROUND)
+    draws = low + (high - low) * scipy.stats.qmc.Sobol(settings.shape[1], rng=seed).random(BACKGROUND)
     total = forest.predict(draws).var()
     variances = [_marginal(forest, draws, column, low, high).var() for column in range(settings.shape[1])]
     return pd.Series(np.array(variances) / total if total > 0 else np.zeros(len(variances)), index=settings.columns)

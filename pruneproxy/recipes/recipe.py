@@ -1,7 +1,9 @@
 """A protocol stated once, smaller scales as differences from it, and overrides: what every recipe has."""
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import ModuleType
 from typing import Generic, TypeVar
 
 from pruneproxy.errors import choose
@@ -62,6 +64,17 @@ class Protocol(Generic[Case]):
         names = [name for name in self._hints if name not in self.identity]
         pairs = {name: (getattr(full, name), getattr(case, name)) for name in names}
         return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def loaded_when_asked_for(package: str, *modules: str) -> Callable[[str], ModuleType]:
+    """The `__getattr__` of a package for its modules that draw: Matplotlib is slow to import, and few commands draw."""
+
+    def found(name: str) -> ModuleType:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return importlib.import_module(f"{package}.{name}")
+
+    return found
 
 
 def experiments_of(overrides: Mapping, known: Mapping[str, str]) -> tuple[str, ...]:

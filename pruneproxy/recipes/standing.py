@@ -91,12 +91,14 @@ def verdicts(
     stems: Iterable[str] | None = None, *, scale: str | None = None, records: str | None = None
 ) -> dict[str, list[Verdict]]:
     """The verdicts by paper, corrected over the claims of all papers whose records lie beside these."""
-    wanted = list(stems or RECIPES)
-    found = {stem: standing(stem, scale=scale, records=records) for stem in wanted}
+    return graded({stem: standing(stem, scale=scale, records=records) for stem in stems or RECIPES})
+
+
+def graded(found: Mapping[str, Standing]) -> dict[str, list[Verdict]]:
+    """The verdicts on some papers, corrected over these and the papers whose records lie beside theirs."""
     family = {stem: one.tested for stem, one in found.items()}
-    for stem in wanted:
-        folder = found[stem].store.folder
-        family |= {other: one.tested for other, one in beside(folder, stem, family).items()}
+    for stem, one in found.items():
+        family |= {other: near.tested for other, near in beside(one.store.folder, stem, family).items()}
     return {
         stem: one.recipe.JUDGE.graded(one.tested, scale=one.scale, others=others(family, stem), look=one.look)
         for stem, one in found.items()

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 
 from pruneproxy import costs, data, models
+from pruneproxy.cache import cached
+from pruneproxy.specs import to_dict
 
 START = 0.1  # seconds that even the smallest training takes: images, network, evaluations, record
 
@@ -72,7 +74,13 @@ def training_multiplications(spec) -> float:
 
 @functools.cache
 def dense_multiplications(model: models.ModelConfig, dataset: data.DataConfig) -> int:
-    """Multiplications per image of an unpruned network, from shapes alone."""
+    """Multiplications per image of an unpruned network, from shapes alone; counted once by each version of the code."""
+    shape, classes = data.input_shape(dataset), data.CATALOGUE[dataset.name].classes
+    key = (sorted(to_dict(model).items()), shape, classes)
+    return cached("multiplications", key, lambda: _counted(model, shape, classes), parts=("models", "costs"))
+
+
+def _counted(model: models.ModelConfig, shape: tuple[int, ...], classes: int) -> int:
     with torch.device("meta"):
-        shell = models.build(model, shape=data.input_shape(dataset), classes=data.CATALOGUE[dataset.name].classes)
+        shell = models.build(model, shape=shape, classes=classes)
     return costs.total(costs.layers(shell))

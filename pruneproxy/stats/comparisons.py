@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+import scipy
 
 from pruneproxy.errors import UserError, choose
 
@@ -38,7 +38,7 @@ class Comparison:
 
     def interval(self, *, level: float = 0.95) -> tuple:
         """The ends of the interval of Student's t."""
-        reach = stats.t.ppf((1 + level) / 2, self.freedom) * self.error
+        reach = scipy.stats.t.ppf((1 + level) / 2, self.freedom) * self.error
         return self.difference - reach, self.difference + reach
 
 
@@ -87,7 +87,7 @@ def _satterthwaite(difference, terms) -> Comparison:
 def _above(comparison, threshold):
     distance = np.subtract(comparison.difference, threshold)
     with np.errstate(invalid="ignore", divide="ignore"):
-        p = stats.t.sf(distance / comparison.error, comparison.freedom)
+        p = scipy.stats.t.sf(distance / comparison.error, comparison.freedom)
     return np.where(np.asarray(comparison.error) == 0, np.where(distance > 0, 0.0, 1.0), p)[()]
 
 
@@ -132,12 +132,12 @@ def power(
         raise UserError(f"expected n >= 2, 0 < alpha < 0.5 and margin >= 0, got {n}, {alpha} and {margin}")
     variances = _variances(sd, paired) / n
     errors, freedom, weights = _estimated(variances, n - 1)
-    reach = stats.t.ppf(1 - alpha, freedom) * errors
+    reach = scipy.stats.t.ppf(1 - alpha, freedom) * errors
     error = np.sqrt(variances.sum())
     # The difference that is found is normal and independent of the variances that are found.
     low, high = _accepted(hypothesis, reach, margin)
     with np.errstate(invalid="ignore"):
-        accepted = special.ndtr((high - difference) / error) - special.ndtr((low - difference) / error)
+        accepted = scipy.special.ndtr((high - difference) / error) - scipy.special.ndtr((low - difference) / error)
     return float((weights * np.maximum(accepted, 0)).sum())
 
 
@@ -205,7 +205,7 @@ def _estimated(variances, freedom):
         freedom = variances.sum() ** 2 / (variances**2 / freedom).sum()
         variances = variances.sum(keepdims=True)
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    ratios = stats.chi2.ppf((nodes + 1) / 2, freedom) / freedom
+    ratios = scipy.stats.chi2.ppf((nodes + 1) / 2, freedom) / freedom
     first = variances[0] * ratios
     if variances.size == 1:
         return np.sqrt(first), np.full(NODES, float(freedom)), weights / 2

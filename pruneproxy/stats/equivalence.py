@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pruneproxy.errors import UserError
 from pruneproxy.stats.comparisons import seed_paired, summary, welch
@@ -45,8 +45,8 @@ def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> E
     if error == 0:
         p = float(not abs(difference) < margin)
         return Equivalence(difference=difference, low=difference, high=difference, margin=margin, p=p, alpha=alpha)
-    reach = stats.t.ppf(1 - alpha, freedom) * error
-    p = float(stats.t.sf((margin - abs(difference)) / error, freedom))
+    reach = scipy.stats.t.ppf(1 - alpha, freedom) * error
+    p = float(scipy.stats.t.sf((margin - abs(difference)) / error, freedom))
     return Equivalence(
         difference=difference, low=difference - reach, high=difference + reach, margin=margin, p=p, alpha=alpha
     )

@@ -6,7 +6,7 @@ Row for row they equal `roi`, `ellipse`, `risk` and SciPy's rank correlation; Na
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from pruneproxy.stats.ellipses import diameters
 from pruneproxy.stats.landscapes import TOLERANCE
@@ -95,7 +95,7 @@ def spearman(a: Rows, b: Rows) -> np.ndarray:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    return stats.rankdata(values, axis=1, nan_policy="omit" if np.isnan(values).any() else "propagate")
+    return scipy.stats.rankdata(values, axis=1, nan_policy="omit" if np.isnan(values).any() else "propagate")
 
 
 def at_best(base: Rows, landscapes: Rows) -> np.ndarray:

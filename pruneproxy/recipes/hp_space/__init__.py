@@ -1,7 +1,7 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
 from pruneproxy.evidence import ledger
-from pruneproxy.recipes.hp_space import figures, networks, noise, tables
+from pruneproxy.recipes.hp_space import noise, tables
 from pruneproxy.recipes.hp_space.claims import JUDGE
 from pruneproxy.recipes.hp_space.frames import architectures, frame
 from pruneproxy.recipes.hp_space.protocol import (
@@ -17,11 +17,13 @@ from pruneproxy.recipes.hp_space.protocol import (
     variant,
 )
 from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
+from pruneproxy.recipes.recipe import loaded_when_asked_for
 
 CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 STEM = "hp_space"
 TITLE = "Does pruning move the good region of learning rate x weight decay?"
 ROWS = ledger.read(STEM)
+__getattr__ = loaded_when_asked_for(__name__, "figures", "networks")
 
 __all__ = [
     "CLAIMS",

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats as distributions
+import scipy
 
 from pruneproxy.evidence.effects import Effect
 from pruneproxy.evidence.tables import beside, quantities
@@ -65,9 +65,7 @@ def _at_prior(rows, priors, value) -> np.ndarray:
 def _mean_over_seeds(values: np.ndarray, level: float = 0.95) -> dict[str, float]:
     """Mean with Student's interval; no interval from a single run."""
     mean = values.mean() if values.size else np.nan
-    reach = (
-        np.nan if values.size < 2 else distributions.t.ppf((1 + level) / 2, values.size - 1) * distributions.sem(values)
-    )
+    reach = np.nan if values.size < 2 else scipy.stats.t.ppf((1 + level) / 2, values.size - 1) * scipy.stats.sem(values)
     return {"ours": mean, "low": mean - reach, "high": mean + reach}
 
 

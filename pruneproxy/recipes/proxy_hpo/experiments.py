@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from scipy.stats import qmc
+import scipy
 
 from pruneproxy import data, models, surgery
 from pruneproxy.errors import choose
@@ -218,7 +218,7 @@ def _curves(case: Case) -> Iterator[Entry]:
 def settings(case: Case) -> list[dict]:
     """Settings spread evenly over the space of three hyperparameters: a Latin hypercube on the searched scales."""
     found = space(case)
-    points = qmc.LatinHypercube(len(found), rng=0).random(case.configs)
+    points = scipy.stats.qmc.LatinHypercube(len(found), rng=0).random(case.configs)
     return [{d.field: _at(d, float(share)) for d, share in zip(found, point, strict=True)} for point in points]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+import scipy
 
 from pruneproxy import pareto, stats
 from pruneproxy.errors import choose
@@ -194,7 +194,7 @@ def correlations(table: pd.DataFrame, *, of: str = "all") -> dict[str, float]:
     table = _of(table, of)
     if len(table) < 3:
         return dict.fromkeys(PAIRS, np.nan)
-    return {name: float(spearmanr(table[a], table[b]).statistic) for name, (a, b) in PAIRS.items()}
+    return {name: float(scipy.stats.spearmanr(table[a], table[b]).statistic) for name, (a, b) in PAIRS.items()}
 
 
 def linearity(table: pd.DataFrame, *, of: str = "front") -> pd.DataFrame:

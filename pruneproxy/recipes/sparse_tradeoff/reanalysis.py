@@ -5,8 +5,7 @@ Means over seeds are compared by Welch's t with five seeds on both sides (Fig. 4
 
 import numpy as np
 import pandas as pd
-from scipy import stats as scipy_stats
-from scipy.stats import norm
+import scipy
 
 from pruneproxy import published
 from pruneproxy.importance import Axis, ForestConfig, fanova
@@ -91,7 +90,11 @@ def luck() -> pd.DataFrame:
 def expected_best(count: int) -> float:
     """The expected maximum of so many independent standard normal numbers."""
     places = np.linspace(-8, 8, 4001)
-    return float(np.trapezoid(places * count * norm.pdf(places) * norm.cdf(places) ** (count - 1), places))
+    return float(
+        np.trapezoid(
+            places * count * scipy.stats.norm.pdf(places) * scipy.stats.norm.cdf(places) ** (count - 1), places
+        )
+    )
 
 
 def shares() -> pd.DataFrame:
@@ -220,7 +223,7 @@ def _columns(found: Comparison) -> dict:
 
 def _interval(name: str, count: pd.Series, total: pd.Series) -> dict:
     ends = [
-        scipy_stats.binomtest(int(k), int(n)).proportion_ci(LEVEL, method="exact")
+        scipy.stats.binomtest(int(k), int(n)).proportion_ci(LEVEL, method="exact")
         for k, n in zip(count, total, strict=True)
     ]
     return {
@@ -232,7 +235,7 @@ def _interval(name: str, count: pd.Series, total: pd.Series) -> dict:
 
 def _binomial(count: pd.Series, total: pd.Series, share: float, alternative: str) -> np.ndarray:
     pairs = zip(count, total, strict=True)
-    return np.array([scipy_stats.binomtest(int(k), int(n), share, alternative).pvalue for k, n in pairs])
+    return np.array([scipy.stats.binomtest(int(k), int(n), share, alternative).pvalue for k, n in pairs])
 
 
 def _with_holm(tests: dict) -> dict:
