@@ -12,13 +12,13 @@ from torch import nn
 
 from pruneproxy import search
 from pruneproxy.errors import UserError, choose
-from pruneproxy.search import Dimension, Outcome, Trial, storages
+from pruneproxy.search import Outcome, Trial, storages
 from pruneproxy.search.parts import check_parts
+from pruneproxy.space import Dimension, Range, written
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import proxy as proxies
 from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
-from pruneproxy.tuning.space import Range, dimensions
 
 Train = Callable[..., float]  # train(network, settings, *, seed, report) -> score, larger is better
 Test = Callable[[nn.Module], float]
@@ -82,7 +82,7 @@ def tune(
     _check(train, test, seeds, trials, configurations, margin, compare)
     check_parts(sampler, pruner)
     storages.check(storage)
-    dims, spare = dimensions(space), proxies.spared(spare)
+    dims, spare = written(space), proxies.spared(spare)
     proxy = proxies.build_proxy(
         factory,
         example,
