@@ -126,6 +126,11 @@ def _by_chance(scores: Tensor, count: int, generator: torch.Generator | None) ->
     return torch.randperm(len(scores), generator=generator)[:count]
 
 
+def rounded_up(counts: Mapping[str, int], widths: Mapping[str, int], multiple: int) -> dict[str, int]:
+    """The counts, each raised to a multiple, or to all channels of its group."""
+    return {name: min(widths[name], -(-count // multiple) * multiple) for name, count in counts.items()}
+
+
 PICKED = {  # how a group's channels are picked once their number is known
     "rank": _by_rank,  # the best ones
     "argsort": _by_argsort,  # 000's released code: places where argsort holds a large number, which is no rank test

@@ -1,5 +1,6 @@
 """What a network costs per image: multiplications and parameters of every layer, under named conventions."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -8,9 +9,11 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
+from pruneproxy import examples
 from pruneproxy.errors import UserError, choose
 
 COUNTED = {nn.Conv2d: "conv", nn.Linear: "linear", nn.BatchNorm1d: "batchnorm", nn.BatchNorm2d: "batchnorm"}
+FOREIGN = {nn.modules.conv._ConvNd: "conv", nn.Linear: "linear"}  # what costs multiplications in any network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,48 +118,64 @@ def parameters(model: nn.Module) -> int:
 
 
 def layers(
-    model: nn.Module, *, shape: tuple[int, ...] | None = None, keep: Mapping[str, Tensor] | None = None
+    model: nn.Module,
+    *,
+    shape: tuple[int, ...] | None = None,
+    keep: Mapping[str, Tensor] | None = None,
+    example=None,
 ) -> tuple[LayerCost, ...]:
     """The cost of every layer of `model` for one input of `shape` (default: the model's own), in forward order.
 
     `keep` maps layer names to boolean masks of their weights: then only kept weights are counted, and only kept
     channels of a batch normalisation. The forward pass runs on the meta device: no arithmetic, and the model stays as
-    it is.
+    it is. With an `example`, a mini-batch, the model may be any network: its first input is computed, and only
+    convolutions and linear layers are counted.
     """
     found: list[LayerCost] = []
     shortcuts = tuple(f"{name}." for name, module in model.named_modules() if getattr(module, "is_shortcut", False))
-    counted = _counted(model)
+    counted = _counted(model) if example is None else _foreign(model)
     _check_masks(keep or {}, counted)
 
-    def record(name, module, output):
+    def record(name, module, inputs, output):
         mask = (keep or {}).get(name)
-        found.append(_cost(module, output, mask, name=name, shortcut=name.startswith(shortcuts)))
+        found.append(_cost(module, inputs[0], output, mask, name=name, shortcut=name.startswith(shortcuts)))
 
     hooks = [
-        module.register_forward_hook(lambda module, _, output, name=name: record(name, module, output))
+        module.register_forward_hook(lambda module, inputs, output, name=name: record(name, module, inputs, output))
         for name, module in counted.items()
     ]
     try:
-        _forward_on_meta(model, model.shape if shape is None else shape)
+        if example is None:
+            _forward_on_meta(model, model.shape if shape is None else shape)
+        else:
+            _forward(model, examples.first(example, next(model.parameters()).device))
     finally:
         for hook in hooks:
             hook.remove()
     return tuple(found)
 
 
-def narrowed(layers: Iterable[LayerCost], model: nn.Module, widths: Mapping[str, int]) -> tuple[LayerCost, ...]:
-    """What `layers(model)` becomes when the groups named in `widths` have other widths, without building the network.
+def narrowed(layers: Iterable[LayerCost], groups: Iterable, widths: Mapping[str, int]) -> tuple[LayerCost, ...]:
+    """What `layers(model)` becomes when those of its `groups` named in `widths` have other widths.
 
-    Exact, because a layer's weights are a product of its input and its output width.
+    Exact, because a layer's weights are a product of its input and its output width; of a layer that a group shares
+    with others, the mean over the group's channels.
     """
-    groups = {group.name: group for group in model.groups()}
-    inputs, outputs = {}, {}
+    known = {group.name: group for group in groups}
+    inputs, outputs = defaultdict(lambda: Fraction(1)), defaultdict(lambda: Fraction(1))
     for name, width in widths.items():
-        group = choose(name, groups, "group")
-        share = Fraction(width, group.width)
-        inputs |= dict.fromkeys(group.consumers, share)
-        outputs |= dict.fromkeys(group.producers, share)
+        group = choose(name, known, "group")
+        lost = 1 - Fraction(width, group.width)
+        for layer in group.consumers:
+            inputs[layer] -= lost * _part(group.columns.get(layer))
+        for layer in group.producers:
+            outputs[layer] -= lost * _part(group.rows.get(layer))
     return tuple(_scaled(layer, inputs.get(layer.name, 1), outputs.get(layer.name, 1)) for layer in layers)
+
+
+def _part(owner: Tensor | None) -> Fraction:
+    """The share of a layer's channels that belong to a group."""
+    return Fraction(1) if owner is None else Fraction(int((owner >= 0).sum()), len(owner))
 
 
 def _scaled(layer: LayerCost, inputs: Fraction | int, outputs: Fraction | int) -> LayerCost:
@@ -170,12 +189,13 @@ def _scaled(layer: LayerCost, inputs: Fraction | int, outputs: Fraction | int) -
     )
 
 
-def _cost(module: nn.Module, output: Tensor, mask: Tensor | None, *, name: str, shortcut: bool) -> LayerCost:
+def _cost(module, inputs: Tensor, output: Tensor, mask: Tensor | None, *, name: str, shortcut: bool) -> LayerCost:
     """The cost of a layer from the shape of its output; a mask counts kept weights only."""
-    kind = _kind(module)
+    kind = _kind(module, COUNTED | FOREIGN)
     weights = module.weight.numel() if mask is None else int(mask.sum())
     channels = module.weight.shape[0]
-    positions = output.numel() // channels  # every weight is used once at each position of the output
+    # Every weight is used once at each position of the output, of a transposed convolution at each of the input.
+    positions = (inputs if getattr(module, "transposed", False) else output).numel() // channels
     normalised = kind == "batchnorm"
     return LayerCost(
         name=name,
@@ -188,9 +208,13 @@ def _cost(module: nn.Module, output: Tensor, mask: Tensor | None, *, name: str, 
     )
 
 
-def _kind(module: nn.Module) -> str | None:
+def _kind(module: nn.Module, kinds: Mapping = COUNTED) -> str | None:
     """The kind of a layer that has a cost; None for any other module."""
-    return next((kind for layer, kind in COUNTED.items() if isinstance(module, layer)), None)
+    return next((kind for layer, kind in kinds.items() if isinstance(module, layer)), None)
+
+
+def _foreign(model: nn.Module) -> dict[str, nn.Module]:
+    return {name: module for name, module in model.named_modules() if _kind(module, FOREIGN)}
 
 
 def _counted(model: nn.Module) -> dict[str, nn.Module]:
@@ -219,6 +243,11 @@ def _forward_on_meta(model: nn.Module, shape: tuple[int, ...]) -> None:
     state = {name: tensor.detach().to("meta") for name, tensor in (*model.named_parameters(), *model.named_buffers())}
     with torch.no_grad(), _evaluating(model):
         torch.func.functional_call(model, state, torch.zeros(1, *shape, device="meta"))
+
+
+def _forward(model: nn.Module, example) -> None:
+    with torch.no_grad(), _evaluating(model):
+        examples.call(model, example)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ def test_costs_of_other_widths_equal_those_of_the_network_built_with_them(config
     generator = seeded(2)
     widths = {group.name: int(torch.randint(1, 9, (), generator=generator)) for group in model.groups()[::2]}
     narrow = build(with_widths(model, widths), shape=model.shape, classes=model.classes)
-    assert costs.narrowed(costs.layers(model), model, widths) == costs.layers(narrow)
+    assert costs.narrowed(costs.layers(model), model.groups(), widths) == costs.layers(narrow)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -282,4 +282,4 @@ def test_wrong_masks_layers_and_conventions_are_refused():
     with pytest.raises(UserError, match="unknown cost convention 'macs'.*: expected one of multiplications, flops, "):
         costs.total((), convention="macs")
     with pytest.raises(UserError, match="unknown group 'layer9'.*: expected one of layer1, "):
-        costs.narrowed(costs.layers(model), model, {"layer9": 3})
+        costs.narrowed(costs.layers(model), model.groups(), {"layer9": 3})

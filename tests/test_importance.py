@@ -12,12 +12,13 @@ from sklearn.tree import DecisionTreeRegressor
 
 from pruneproxy import importance, pareto
 from pruneproxy.errors import UserError
-from pruneproxy.importance import Axis, ForestConfig, fanova, interactions
+from pruneproxy.importance import ForestConfig, fanova, interactions
 from pruneproxy.importance.forest import grow, leaves
 from pruneproxy.pareto import Objective
+from pruneproxy.space import Dimension, occurring
 
 SMALL = ForestConfig(trees=10)
-UNIT = {name: Axis(name=name, low=0, high=1) for name in "abcd"}
+UNIT = {name: Dimension(field=name, low=0, high=1) for name in "abcd"}
 
 
 def uniform(n=600, names="abc", seed=0) -> pd.DataFrame:
@@ -25,7 +26,7 @@ def uniform(n=600, names="abc", seed=0) -> pd.DataFrame:
     return pd.DataFrame(np.random.default_rng(seed).random((n, len(names))), columns=list(names))
 
 
-def on(names) -> list[Axis]:
+def on(names) -> list[Dimension]:
     return [UNIT[name] for name in names]
 
 
@@ -45,7 +46,7 @@ def test_pairs_hold_what_neither_member_explains_alone():
         {name: generator.integers(0, 2, 400) for name in "ab"} | {"c": generator.integers(0, 4, 400)}
     )
     values = (settings["a"] != settings["b"]) + 0.5 * settings["c"]  # variances 1/4, of the pair only, and 5/16
-    axes = [Axis(name=name, low=0, high=high, integer=True) for name, high in zip("abc", (1, 1, 3), strict=True)]
+    axes = [Dimension(field=name, low=0, high=high, integer=True) for name, high in zip("abc", (1, 1, 3), strict=True)]
     pairs = interactions(settings, values, axes=axes, forest=SMALL)
     assert pairs[["first", "second"]].to_numpy().tolist()[0] == ["a", "b"]
     assert pairs["importance"].to_numpy() == pytest.approx([4 / 9, 0, 0], abs=1e-9)
@@ -58,7 +59,7 @@ def test_shares_of_the_ishigami_function_are_the_known_ones():
     settings = uniform(3000) * 2 * np.pi - np.pi
     a, b, c = (settings[name] for name in "abc")
     values = np.sin(a) + 7 * np.sin(b) ** 2 + 0.1 * c**4 * np.sin(a)
-    axes = [Axis(name=name, low=-np.pi, high=np.pi) for name in "abc"]
+    axes = [Dimension(field=name, low=-np.pi, high=np.pi) for name in "abc"]
     alone = fanova(settings, values, axes=axes, forest=SMALL)["importance"]
     assert alone.to_numpy() == pytest.approx([0.3139, 0.4424, 0.0], abs=0.08)
     pairs = interactions(settings, values, axes=axes, forest=SMALL)
@@ -85,9 +86,9 @@ def test_shares_equal_those_of_optunas_evaluator():
 def test_variances_of_a_tree_equal_sums_over_all_points_of_a_grid():
     generator = np.random.default_rng(2)
     axes = [
-        Axis(name="whole", low=1, high=6, integer=True),
-        Axis(name="word", choices=("x", "y", "z")),
-        Axis(name="size", low=1, high=32, log=True, integer=True),
+        Dimension(field="whole", low=1, high=6, integer=True),
+        Dimension(field="word", choices=("x", "y", "z")),
+        Dimension(field="size", low=1, high=32, log=True, integer=True),
     ]
     points = np.column_stack([axis.draw(generator.random(60)) for axis in axes])
     tree = DecisionTreeRegressor(random_state=0).fit(points, generator.normal(size=60))
@@ -138,7 +139,7 @@ def test_the_range_of_an_axis_counts_and_not_where_the_configurations_lie():
 def test_a_logarithmic_axis_is_even_in_the_logarithm():
     exponent = np.random.default_rng(5).random(800)
     settings = pd.DataFrame({"lr": 10 ** (-4 * exponent), "a": np.random.default_rng(6).random(800)})
-    axes = [Axis(name="lr", low=1e-4, high=1, log=True), UNIT["a"]]
+    axes = [Dimension(field="lr", low=1e-4, high=1, log=True), UNIT["a"]]
     found = fanova(settings, exponent + settings["a"], axes=axes, forest=SMALL)["importance"]
     assert found.to_numpy() == pytest.approx([0.5, 0.5], abs=0.03)
 
@@ -147,34 +148,38 @@ def test_choices_and_whole_numbers_have_the_shares_of_their_values():
     generator = np.random.default_rng(7)
     settings = pd.DataFrame({"word": generator.choice(["x", "y", "z"], 900), "layers": generator.integers(1, 5, 900)})
     values = settings["word"].map({"x": 0.0, "y": 3.0, "z": 0.0}) + settings["layers"]  # variances 2 and 1.25
-    axes = [Axis(name="word", choices=("x", "y", "z")), Axis(name="layers", low=1, high=4, integer=True)]
+    axes = [Dimension(field="word", choices=("x", "y", "z")), Dimension(field="layers", low=1, high=4, integer=True)]
     found = fanova(settings, values, axes=axes, forest=SMALL)["importance"]
     assert found.to_numpy() == pytest.approx([2 / 3.25, 1.25 / 3.25], abs=1e-3)
-    assert [axis.choices or (axis.low, axis.high) for axis in importance.axes_of(settings)] == [("x", "y", "z"), (1, 4)]
+    assert [axis.choices or (axis.low, axis.high) for axis in occurring(settings)] == [("x", "y", "z"), (1, 4)]
 
 
 def test_draws_from_an_axis_have_the_probabilities_it_states():
     even = (np.arange(20000) + 0.5) / 20000
     axes = [
-        Axis(name="real", low=1e-3, high=10, log=True),
-        Axis(name="whole", low=2, high=9, integer=True),
-        Axis(name="size", low=4, high=4096, log=True, integer=True),
-        Axis(name="word", choices=("x", "y", "z")),
+        Dimension(field="real", low=1e-3, high=10, log=True),
+        Dimension(field="whole", low=2, high=9, integer=True),
+        Dimension(field="size", low=4, high=4096, log=True, integer=True),
+        Dimension(field="word", choices=("x", "y", "z")),
     ]
     for axis in axes:
         drawn = axis.draw(even)
         for cut in np.quantile(drawn, [0.1, 0.35, 0.8]):
-            assert axis.below(cut) == pytest.approx((drawn <= cut + 1e-9).mean(), abs=1e-3), (axis.name, cut)
-        assert axis.below(axis.ends[1]) == 1 and axis.below(axis.absent) == 0
+            assert axis.below(cut) == pytest.approx((drawn <= cut + 1e-9).mean(), abs=1e-3), (axis.field, cut)
+        assert axis.below(axis.limits[1]) == 1 and axis.below(axis.absent) == 0
 
 
-def conditional(n=3000) -> tuple[pd.DataFrame, np.ndarray, list[Axis]]:
+def conditional(n=3000) -> tuple[pd.DataFrame, np.ndarray, list[Dimension]]:
     """b matters only where the switch is on, and is missing elsewhere."""
     generator = np.random.default_rng(8)
     settings = pd.DataFrame({"switch": generator.random(n) < 0.5, "b": generator.random(n), "c": generator.random(n)})
     values = np.where(settings["switch"], settings["b"], 0.5)
     settings.loc[~settings["switch"], "b"] = np.nan
-    axes = [Axis(name="switch", choices=(False, True)), Axis(name="b", low=0, high=1, default=0.9), UNIT["c"]]
+    axes = [
+        Dimension(field="switch", choices=(False, True)),
+        Dimension(field="b", low=0, high=1, default=0.9),
+        UNIT["c"],
+    ]
     return settings, values, axes
 
 
@@ -201,7 +206,7 @@ def test_inactive_hyperparameters_are_treated_as_named():
 def test_an_inactive_level_is_as_probable_as_it_is_frequent():
     settings = pd.DataFrame({"b": [np.nan, 1, 1, 1, 2, 2, 2, np.nan] * 30, "c": [0] * 120 + [1] * 120})
     values = settings["b"].map({1: 1.0, 2: 3.0}).fillna(0) + settings["c"]
-    axes = [Axis(name="b", low=1, high=2, integer=True), Axis(name="c", low=0, high=1, integer=True)]
+    axes = [Dimension(field="b", low=1, high=2, integer=True), Dimension(field="c", low=0, high=1, integer=True)]
     found = fanova(settings, values, axes=axes, inactive="level", forest=SMALL)["importance"]
     alone = 0.375 * 1 + 0.375 * 9 - (0.375 * 4) ** 2  # b is absent in a quarter of the configurations
     assert found.to_numpy() == pytest.approx([alone / (alone + 0.25), 0.25 / (alone + 0.25)], abs=1e-9)
@@ -230,15 +235,15 @@ def test_importance_repeats_exactly_and_changes_no_argument():
     assert not np.allclose(one, other)
 
 
-def test_main_effects_find_the_variance_that_each_column_explains():
+def test_the_mean_prediction_gives_the_variance_that_each_column_explains():
     settings = uniform(400, seed=6)
     values = 4 * settings["a"] + 2 * settings["b"]  # shares 0.8, 0.2 and 0
-    shares = importance.main_effects(settings, values)
+    shares = fanova(settings, values, over="mean")["importance"]
     assert shares.to_numpy() == pytest.approx([0.8, 0.2, 0.0], abs=0.06)
-    assert importance.main_effects(settings, np.ones(400)).tolist() == [0, 0, 0]
+    assert fanova(settings, np.ones(400), over="mean")["importance"].tolist() == [0, 0, 0]
 
 
-def test_main_effects_are_shares_of_the_forests_mean_prediction():
+def test_shares_over_the_mean_are_those_of_the_forests_mean_prediction():
     settings = uniform(60, seed=9)
     values = np.sin(4 * settings["a"]) + settings["b"] * settings["c"]
     forest = RandomForestRegressor(n_estimators=64, min_samples_leaf=2, random_state=0).fit(settings.to_numpy(), values)
@@ -246,7 +251,7 @@ def test_main_effects_are_shares_of_the_forests_mean_prediction():
     middles = [low[k] + (high[k] - low[k]) * (np.arange(20) + 0.5) / 20 for k in range(3)]
     grid = forest.predict(np.array(list(itertools.product(*middles)))).reshape(20, 20, 20)
     expected = [grid.mean(axis=tuple({0, 1, 2} - {k})).var() / grid.var() for k in range(3)]
-    assert importance.main_effects(settings, values).to_numpy() == pytest.approx(expected, abs=0.05)
+    assert fanova(settings, values, over="mean")["importance"].to_numpy() == pytest.approx(expected, abs=0.05)
 
 
 def costs(n=80) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -326,20 +331,20 @@ def test_weights_of_the_front_are_used_along_the_scale():
         (lambda: fanova(uniform(9), np.arange(9), inactive="zero"), "unknown treatment of inactive"),
         (lambda: fanova(conditional(50)[0], conditional(50)[1], inactive="default"), "expected a default of b"),
         (lambda: interactions(conditional(50)[0], np.arange(50), inactive="active"), "for pairs with inactive"),
-        (lambda: fanova(uniform(9) * 2, np.arange(9), axes=on("abc")), "widen the axis"),
+        (lambda: fanova(uniform(9) * 2, np.arange(9), axes=on("abc")), "widen it"),
         (lambda: fanova(uniform(9), np.arange(9), axes=on("abcd")), "none for d"),
-        (lambda: fanova(pd.DataFrame({"a": ["x"] * 4}), range(4), axes=[Axis(name="a", choices=("y",))]), "got 'x'"),
-        (lambda: Axis(name="lr", low=0, high=1, log=True), "above 0"),
-        (lambda: Axis(name="lr", low=0, high=1, choices=(1,)), "either choices or low and high"),
-        (lambda: Axis(name="lr"), "either choices or low and high"),
-        (lambda: Axis(name="lr", low=2, high=1), "low <= high"),
-        (lambda: Axis(name="lr", choices=("a", "a")), "that differ"),
+        (
+            lambda: fanova(pd.DataFrame({"a": ["x"] * 4}), range(4), axes=[Dimension(field="a", choices=("y",))]),
+            "got 'x'",
+        ),
+        (lambda: Dimension(field="lr", choices=("a", "a")), "that differ"),
         (lambda: ForestConfig(trees=0), "one or more trees"),
         (lambda: importance.weights([[0, 0], [1, 1]]), "take even ones"),
         (lambda: importance.weights([[0, 2]]), "normalised"),
         (lambda: importance.weights([[0, 1]], kind="odd"), "unknown kind of weights"),
         (lambda: importance.importance_scale(uniform(9), uniform(9), OBJECTIVES[:1]), "two or more objectives"),
-        (lambda: importance.main_effects(pd.DataFrame({"x": [1, 2]}), [1, 2]), "four or more trials"),
+        (lambda: fanova(uniform(9), np.ones(9), over="median"), "expected one of trees, mean"),
+        (lambda: fanova(conditional(9)[0], np.ones(9), inactive="random", over="mean"), "over='trees'"),
     ],
 )
 def test_bad_input_says_what_is_expected(call, message):

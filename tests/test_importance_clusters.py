@@ -11,8 +11,9 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from pruneproxy import importance
 from pruneproxy.errors import UserError
-from pruneproxy.importance import Axis, PanConfig, biclusters, densities, distances, mixed_distances, shares
+from pruneproxy.importance import PanConfig, biclusters, densities, distances, mixed_distances, shares
 from pruneproxy.importance.distances import around_medoids, silhouette
+from pruneproxy.space import Dimension
 
 CORNERS = np.array([[0, 0], [10, 0], [0, 10]])
 
@@ -25,7 +26,7 @@ def blobs(truth, corners=CORNERS, seed=0) -> np.ndarray:
 
 def test_a_density_is_a_sum_of_normal_curves_with_scotts_width():
     values = np.random.default_rng(0).beta(2, 5, 40)
-    table = densities(pd.DataFrame({"sparsity": values}), [Axis(name="sparsity", low=0, high=1)], steps=21)
+    table = densities(pd.DataFrame({"sparsity": values}), [Dimension(field="sparsity", low=0, high=1)], steps=21)
     width = values.std(ddof=1) * 40 ** (-1 / 5)
     places = np.linspace(0, 1, 21)
     expected = norm.pdf((places[:, None] - values[None]) / width).mean(axis=1) / width
@@ -36,7 +37,7 @@ def test_a_density_is_a_sum_of_normal_curves_with_scotts_width():
 
 def test_a_mirrored_density_has_all_its_mass_in_the_range():
     values = pd.DataFrame({"sparsity": np.random.default_rng(1).random(60) ** 2})
-    axis = Axis(name="sparsity", low=0, high=1)
+    axis = Dimension(field="sparsity", low=0, high=1)
     mass = {}
     for boundary in importance.BOUNDARIES:
         table = densities(values, [axis], boundary=boundary, steps=2001)
@@ -47,7 +48,7 @@ def test_a_mirrored_density_has_all_its_mass_in_the_range():
 
 def test_a_density_on_a_logarithmic_axis_is_per_decade():
     exponents = np.random.default_rng(2).normal(-2, 0.5, 500)
-    axis = Axis(name="lr", low=1e-5, high=1, log=True)
+    axis = Dimension(field="lr", low=1e-5, high=1, log=True)
     table = densities(pd.DataFrame({"lr": 10**exponents}), [axis], bandwidth="silverman")
     assert table["value"].iloc[[0, -1]].to_numpy() == pytest.approx([1e-5, 1])
     assert table.loc[table["density"].idxmax(), "value"] == pytest.approx(1e-2, rel=0.5)
@@ -62,17 +63,20 @@ def test_inactive_values_are_left_out_of_densities_and_shares():
             "method": ["uniform", "erk", None, "erk"],
         }
     )
-    axes = [Axis(name="dropout", low=0.1, high=0.5), Axis(name="smooth", low=0, high=1)]
+    axes = [Dimension(field="dropout", low=0.1, high=0.5), Dimension(field="smooth", low=0, high=1)]
     table = densities(settings, axes).groupby("hyperparameter")
     assert table["configurations"].first().to_dict() == {"dropout": 2, "smooth": 1}
     assert table["density"].count().to_dict() == {"dropout": 201, "smooth": 0}
-    found = shares(settings, [Axis(name="method", choices=("uniform", "erk"))])
+    found = shares(settings, [Dimension(field="method", choices=("uniform", "erk"))])
     assert found["share"].to_numpy() == pytest.approx([1 / 3, 2 / 3])
 
 
 def test_shares_list_every_possible_value():
     settings = pd.DataFrame({"layers": [1, 1, 3, 1], "algorithm": ["SET", "SET", "RigL", "SET"]})
-    axes = [Axis(name="layers", low=1, high=4, integer=True), Axis(name="algorithm", choices=("RigL", "SET", "Dense"))]
+    axes = [
+        Dimension(field="layers", low=1, high=4, integer=True),
+        Dimension(field="algorithm", choices=("RigL", "SET", "Dense")),
+    ]
     table = shares(settings, axes)
     assert table["value"].tolist() == [1, 2, 3, 4, "RigL", "SET", "Dense"]
     assert table["configurations"].tolist() == [3, 0, 1, 0, 1, 3, 0]
@@ -89,10 +93,10 @@ def test_mixed_distances_are_means_over_hyperparameters():
         {"lr": [0.01, 1.0, 0.01], "layers": [1, 3, 5], "method": ["SET", "SET", None], "size": [np.nan, 4, np.nan]}
     )
     axes = [
-        Axis(name="lr", low=1e-4, high=1, log=True),
-        Axis(name="layers", low=1, high=5, integer=True),
-        Axis(name="method", choices=("SET", "RigL")),
-        Axis(name="size", low=0, high=8),
+        Dimension(field="lr", low=1e-4, high=1, log=True),
+        Dimension(field="layers", low=1, high=5, integer=True),
+        Dimension(field="method", choices=("SET", "RigL")),
+        Dimension(field="size", low=0, high=8),
     ]
     found = mixed_distances(settings, axes)
     assert found[0, 1] == pytest.approx((0.5 + 0.5 + 0 + 1) / 4)
@@ -178,15 +182,18 @@ def test_the_smallest_set_that_can_be_clustered_has_two_pairs():
 @pytest.mark.parametrize(
     "call,message",
     [
-        (lambda: densities(pd.DataFrame({"a": [1.0]}), [Axis(name="a", choices=(1.0,))]), "use shares"),
+        (lambda: densities(pd.DataFrame({"a": [1.0]}), [Dimension(field="a", choices=(1.0,))]), "use shares"),
         (
-            lambda: densities(pd.DataFrame({"a": [1.0]}), [Axis(name="a", low=0, high=1)], bandwidth="x"),
+            lambda: densities(pd.DataFrame({"a": [1.0]}), [Dimension(field="a", low=0, high=1)], bandwidth="x"),
             "unknown bandwidth",
         ),
-        (lambda: densities(pd.DataFrame({"a": [1.0]}), [Axis(name="a", low=0, high=1)], boundary="x"), "boundary"),
-        (lambda: densities(pd.DataFrame({"b": [1.0]}), [Axis(name="a", low=0, high=1)]), "none for a"),
-        (lambda: shares(pd.DataFrame({"a": [0.5]}), [Axis(name="a", low=0, high=1)]), "use densities"),
-        (lambda: shares(pd.DataFrame({"a": ["x"]}), [Axis(name="a", choices=("y",))]), "one of y"),
+        (
+            lambda: densities(pd.DataFrame({"a": [1.0]}), [Dimension(field="a", low=0, high=1)], boundary="x"),
+            "boundary",
+        ),
+        (lambda: densities(pd.DataFrame({"b": [1.0]}), [Dimension(field="a", low=0, high=1)]), "none for a"),
+        (lambda: shares(pd.DataFrame({"a": [0.5]}), [Dimension(field="a", low=0, high=1)]), "use densities"),
+        (lambda: shares(pd.DataFrame({"a": ["x"]}), [Dimension(field="a", choices=("y",))]), "one of y"),
         (lambda: shares(pd.DataFrame({"a": ["x"]}), []), "at least one hyperparameter"),
         (lambda: distances([[np.nan]]), "finite numbers"),
         (lambda: biclusters(np.ones((3, 3)), np.ones((3, 3))), "four or more"),

@@ -183,7 +183,10 @@ def test_coupled_layers_change_the_ranking_of_expanded_channels():
         expansion[0] += 0.1
         depthwise.fill_(1.0)
         depthwise[0] = 0.0
-    summed, first = (scores.l1(model, [group], coupled=rule)[group.name] for rule in ("sum", "first"))
+    summed, first = (
+        scores.of_groups(model, [group], score="l1", choices=scores.Choices(coupled=rule))[group.name]
+        for rule in ("sum", "first")
+    )
     assert summed.argmin() == 0 and first.argmax() == 0
 
 

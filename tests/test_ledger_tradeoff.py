@@ -16,7 +16,7 @@ from pruneproxy.data.augment import random_crop, random_translation
 from pruneproxy.data.loading import choose_rows, constants
 from pruneproxy.data.stored import Stored
 from pruneproxy.errors import UserError
-from pruneproxy.importance import Axis, ForestConfig, PanConfig
+from pruneproxy.importance import ForestConfig, PanConfig
 from pruneproxy.importance.biclusters import _medoids
 from pruneproxy.pareto import Objective
 from pruneproxy.randomness import generator
@@ -450,8 +450,8 @@ def test_what_stands_for_an_inactive_layer_changes_its_importance():
     layers = draws.integers(1, 5, 150)
     middle = np.where(layers > 2, draws.integers(1, 1001, 150), np.nan)
     axes = (
-        Axis(name="layers", low=1, high=4, integer=True),
-        Axis(name="middle", low=1, high=1000, integer=True, default=100),
+        Dimension(field="layers", low=1, high=4, integer=True),
+        Dimension(field="middle", low=1, high=1000, integer=True, default=100),
     )
     settings = pd.DataFrame({"layers": layers, "middle": middle})
     cost = layers + np.where(layers > 2, np.nan_to_num(middle) / 200, 0)
@@ -475,7 +475,7 @@ def test_even_draws_look_like_a_hump():
     values = pd.DataFrame({"sparsity": (np.arange(400) + 0.5) / 400})
     edge = {}
     for boundary in importance.BOUNDARIES:
-        found = importance.densities(values, [Axis(name="sparsity", low=0, high=1)], boundary=boundary)["density"]
+        found = importance.densities(values, [Dimension(field="sparsity", low=0, high=1)], boundary=boundary)["density"]
         edge[boundary] = found.iloc[0] / found.iloc[100]
     assert edge["none"] == pytest.approx(0.5, abs=0.02) and edge["reflect"] == pytest.approx(1, abs=0.02)
 

@@ -123,6 +123,17 @@ def test_weights_are_drawn_anew_or_kept(tmp_path):
     assert not torch.equal(kept.layer1[0].conv1.weight, fresh.layer1[0].conv1.weight)
 
 
+def test_a_fresh_narrow_network_remembers_where_its_padded_shortcuts_come_from(tmp_path):
+    store, dataset = Store(tmp_path), data.load(DATA)
+    channels = PruneConfig(percentile=50, score="random", scope="all")
+    specs = [replace(DENSE, prune=Pruning(channels=channels, weights=weights)) for weights in ("kept", "fresh")]
+    kept, fresh = (runs.network(spec, dataset, store) for spec in specs)
+    sources = [{name: value for name, value in one.named_buffers() if name.endswith("source")} for one in (kept, fresh)]
+    plain = models.build(fresh.config, shape=dataset.shape, classes=10)
+    assert sources[0] and all(torch.equal(value, sources[1][name]) for name, value in sources[0].items())
+    assert any(not torch.equal(value, plain.get_buffer(name)) for name, value in sources[0].items())
+
+
 def test_all_seeds_of_a_variant_share_one_narrow_network(tmp_path):
     store = Store(tmp_path)
     widths = [runs.ensure(replace(pruned(scored_after=TRAIN), seed=seed), store)["widths"] for seed in range(3)]

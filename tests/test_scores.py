@@ -3,6 +3,7 @@ import torch
 
 from pruneproxy import models, scores
 from pruneproxy.errors import UserError
+from pruneproxy.scores import Choices
 
 
 def small(name="mobilenet_v2", width=0.1):
@@ -14,6 +15,10 @@ def small(name="mobilenet_v2", width=0.1):
     )
 
 
+def l1(model, groups, **choices):
+    return scores.of_groups(model, groups, score="l1", choices=Choices(**choices))
+
+
 def test_l1_norms_equal_sums_by_hand():
     weight = torch.tensor([[[[1.0, -2.0]]], [[[0.5, 0.0]]]])
     assert scores.l1_norms(weight).tolist() == [3.0, 0.5]
@@ -23,10 +28,10 @@ def test_l1_norms_equal_sums_by_hand():
 def test_scaling_a_filter_scales_its_score_and_no_other():
     model = small("resnet8")
     group = next(g for g in model.groups() if g.kind == "inner")
-    before = scores.l1(model, [group])[group.name]
+    before = l1(model, [group])[group.name]
     with torch.no_grad():
         model.get_submodule(group.producers[0]).weight[1] *= -3
-    after = scores.l1(model, [group])[group.name]
+    after = l1(model, [group])[group.name]
     assert after[1] == pytest.approx(3 * before[1].item())
     assert torch.equal(after[0], before[0])
 
@@ -35,15 +40,15 @@ def test_coupled_layers_add_up_or_the_first_decides():
     model = small()
     group = next(g for g in model.groups() if g.kind == "inner")
     expand, depthwise = scores.producing_weights(model, group)
-    summed = scores.l1(model, [group])[group.name]
+    summed = l1(model, [group])[group.name]
     assert torch.equal(summed, scores.l1_norms(expand) + scores.l1_norms(depthwise))
-    assert torch.equal(scores.l1(model, [group], coupled="first")[group.name], scores.l1_norms(expand))
+    assert torch.equal(l1(model, [group], coupled="first")[group.name], scores.l1_norms(expand))
 
 
 def test_scoring_leaves_the_network_unchanged():
     model = small()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    scores.l1(model, model.groups())
+    l1(model, model.groups())
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -51,4 +56,4 @@ def test_scoring_leaves_the_network_unchanged():
 def test_an_unknown_choice_lists_the_valid_ones(choice):
     model = small()
     with pytest.raises(UserError, match="expected one of sum, "):
-        scores.l1(model, model.groups(), **choice)
+        l1(model, model.groups(), **choice)

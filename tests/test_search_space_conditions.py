@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pruneproxy.errors import UserError
-from pruneproxy.importance.axes import axes_of, encoded
 from pruneproxy.models import MLPSizes, ModelConfig
 from pruneproxy.runs import RunSpec
 from pruneproxy.search import (
@@ -21,6 +20,7 @@ from pruneproxy.search import (
     optimise,
     settings_table,
 )
+from pruneproxy.space import encoded, occurring
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.specs import canonical, from_dict, to_dict
 
@@ -134,7 +134,7 @@ def test_the_table_of_settings_lacks_what_is_inactive_and_importance_reads_it():
     assert table["last"].isna().all()
     records = [{"settings": trial.settings} for trial in trials]
     assert settings_table(records, SPACE).equals(table)
-    found = encoded(table, axes_of(table[["method", "density"]]))
+    found = encoded(table, occurring(table[["method", "density"]]))
     assert found.shape == (40, 2) and (np.isnan(found[:, 1]) == (table["method"] == "dense")).all()
     assert completed(trials[0].settings, SPACE)["last"] == 100
 

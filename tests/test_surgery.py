@@ -94,7 +94,7 @@ def test_the_target_is_hit_within_one_channel_of_the_coarsest_group(allocation, 
             models.with_widths(model, {group: len(index) for group, index in keep.items()}), shape=shape, classes=10
         )
     coarsest = max(
-        full - costs.total(costs.narrowed(dense, model, {group.name: group.width - 1}))
+        full - costs.total(costs.narrowed(dense, model.groups(), {group.name: group.width - 1}))
         for group in surgery.prunable(model)
     )
     assert abs(costs.total(costs.layers(small)) - target * full) <= coarsest / 2 + 1

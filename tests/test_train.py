@@ -50,6 +50,24 @@ def test_a_run_that_is_killed_and_restored_ends_bit_identical(digits, stop):
     assert drop(resumed.history) == drop(whole.history)
 
 
+def normalised_mlp():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10), torch.nn.BatchNorm1d(10))
+
+
+def test_a_last_batch_of_one_row_joins_the_one_before_where_a_normalisation_cannot_read_it():
+    rows = data.load(data.DataConfig(name="digits", train_images=65, eval_images=20))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):  # what torch says to such a row
+        normalised_mlp()(rows.train.inputs[:1].float())
+    training = Training(normalised_mlp(), rows, config(), seed=0)
+    order = generator(0, "order", 0)
+    expected = torch.randperm(65, generator=generator(0, "order", 0))
+    assert [batch.tolist() for batch in training.batches(order)] == [expected[:32].tolist(), expected[32:].tolist()]
+    training.epoch()
+    assert training.status == "ok" and training.model.training
+    assert [len(batch) for batch in Training(network(), rows, config()).batches()] == [32, 32, 1]
+    assert [len(batch) for batch in Training(normalised_mlp(), rows, config(drop_last=True)).batches()] == [32, 32]
+
+
 def test_evaluating_never_changes_training(digits):
     often = fit(network(), digits, config(evaluate_every=1), seed=2)
     seldom = fit(network(), digits, config(evaluate_every=3), seed=2)

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -379,6 +380,81 @@ def test_the_trainer_learns_and_tests_on_data_of_its_own():
     assert stopped == [1, 2]
 
 
+def sorted_rows(count, *, wrong=False):
+    """Rows that say their class, sorted by it; `wrong` labels are those of another class."""
+    labels = torch.arange(3).repeat_interleave(count)
+    return data.Split(4.0 * nn.functional.one_hot(labels, 4), (labels + 1) % 3 if wrong else labels)
+
+
+def tables(**splits):
+    return data.Dataset(
+        config=data.DataConfig(),
+        **{name: sorted_rows(20) for name in ("train", "validation", "test")} | splits,
+        classes=("0", "1", "2"),
+        mean=torch.zeros(4),
+        std=torch.ones(4),
+        fingerprint="",
+        source="a test",
+    )
+
+
+@pytest.mark.parametrize("evaluated", [{}, {"evaluate_on": "test"}])
+def test_tune_searches_on_validation_rows_and_looks_at_test_rows_only_in_the_end(evaluated):
+    trainer = tuning.Trainer(tables(test=sorted_rows(20, wrong=True)), epochs=10)
+    space = {"lr": tuning.linear(0.05, 0.1), "batch_size": [4], **{name: [value] for name, value in evaluated.items()}}
+    words = {"trials": 2, "seeds": 2, "compare": "search", "percentile": 50}
+    result = pruneproxy.tune(factory, trainer.example(), trainer, space, **words)
+    # The test rows have other labels: whoever validates on them finds accuracies near 0.
+    assert all(trial.value > 90 for what in ("proxy", "full") for trial in result.trials[what])
+    assert result.tested and max(*result.scores.values(), *result.direct_scores.values()) < 10
+
+
+def test_the_example_of_sorted_rows_has_all_classes_and_is_the_same_in_every_call():
+    trainer = tuning.Trainer(tables())
+    inputs, labels = trainer.batch(9)
+    assert set(labels.tolist()) == {0, 1, 2} and torch.equal(inputs[:, :3].argmax(1), labels)
+    assert torch.equal(trainer.example(9), inputs) and torch.equal(tuning.Trainer(tables()).example(9), inputs)
+    assert len(trainer.example(1000)) == 60
+
+
+def test_no_number_of_rows_or_size_of_batches_ends_a_search():
+    rows, labels = torch.randn(47, 4, generator=torch.Generator().manual_seed(0)), torch.arange(47) % 3
+    trainer = tuning.Trainer(rows, labels, epochs=1, holdout=0.15)
+    assert len(trainer.dataset.train) == 33  # the last of the batches of 16 has one row
+
+    def normalised():
+        return nn.Sequential(nn.Linear(4, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 3))
+
+    result = pruneproxy.tune(normalised, trainer.example(), trainer, {"batch_size": [16]}, trials=1, seeds=1)
+    assert len(result.scores) == 1
+
+
+def result_of(scores, direct_scores, **words):
+    trial = tuned(trials=1, seeds=0).best
+    found = {"scores": scores, "direct": replace(trial, settings={"lr": 0.5}), "direct_scores": direct_scores}
+    return replace(tuned(trials=1, seeds=0, compare="none"), **found, **words)
+
+
+def test_regret_is_what_is_lost_against_settings_of_the_full_network():
+    lost = result_of({1: 88.0, 2: 89.0}, {1: 90.0, 2: 91.5}, margin=1.0)
+    assert lost.regret == pytest.approx(2.25)
+    lost = replace(lost, trials=lost.trials | {"full": lost.trials["proxy"]})
+    low, high = (float(end) for end in str(lost).split("90 % interval ")[1].split(";")[0].split(" to "))
+    assert 0 < low < 2.25 < high and "regret:         2.25" in str(lost) and "not shown to be equivalent" in str(lost)
+    assert result_of({1: 90.0}, {1: 88.0}).regret == pytest.approx(-2)
+
+
+def test_drawn_regret_is_what_is_lost_by_the_favourite_of_the_proxy():
+    result = tuned(trials=1, seeds=0, compare="configurations", configurations=3)
+    proxy, full = ([1.0, 3.0, 2.0], [70.0, 72.0, 75.0])
+    drawn = {
+        name: [replace(trial, value=value) for trial, value in zip(result.trials[name], values, strict=True)]
+        for name, values in (("proxy, drawn", proxy), ("full, drawn", full))
+    }
+    result = replace(result, trials=result.trials | drawn)
+    assert result.drawn_regret == 3.0 and result.correlation == pytest.approx(0.5)
+
+
 def test_the_trainer_takes_images_and_catalogued_data_and_refuses_the_rest():
     images = torch.rand(40, 3, 6, 6)
     example = tuning.Trainer(images, torch.arange(40) % 2).example(16)
@@ -396,6 +472,11 @@ def test_the_trainer_takes_images_and_catalogued_data_and_refuses_the_rest():
             tuning.Trainer(*arguments)
     with pytest.raises(UserError, match="unknown setting of Trainer 'rate'"):
         tuning.Trainer(images, torch.arange(40) % 2)(nn.Linear(2, 2), {"rate": 1})
+
+
+def test_a_network_sees_images_that_are_not_square_as_they_are():
+    trainer = tuning.Trainer(torch.rand(40, 3, 6, 10), torch.arange(40) % 2)
+    assert trainer.dataset.shape == tuple(trainer.example(2).shape[1:]) == (3, 6, 10)
 
 
 def test_labels_that_the_network_has_no_output_for_are_refused():

@@ -6,7 +6,18 @@ import pruneproxy
 
 LAYERS = {
     "Foundations": ("errors", "randomness", "specs", "cache", "environment"),
-    "Pure maths": ("scores", "channels", "masks", "costs", "space", "curvature", "stats", "pareto", "importance"),
+    "Pure maths": (
+        "examples",
+        "scores",
+        "channels",
+        "masks",
+        "costs",
+        "space",
+        "curvature",
+        "stats",
+        "pareto",
+        "importance",
+    ),
     "Networks and data": ("models", "data", "surgery", "published"),
     "Procedures": ("train", "sparse", "ekg"),
     "Runs and results": ("store", "runs", "search", "workers"),

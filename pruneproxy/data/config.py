@@ -129,22 +129,12 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one input as the network sees it: (C, H, W) or (F,)."""
-        stored = tuple(self.train.inputs.shape[1:])
-        if len(stored) == 1:
+        """Shape of one input as the network sees it: (C, H, W) or (F,); what a window shows is square."""
+        stored, window = tuple(self.train.inputs.shape[1:]), AUGMENTATIONS[self.config.augment].window
+        if window == 1:
             return stored
-        side = window_side(stored[-1], AUGMENTATIONS[self.config.augment].window)
+        side = window_side(stored[-1], window)
         return (stored[0], side, side)
-
-    @property
-    def channels(self) -> int:
-        """Channels of an image, or features of a row."""
-        return self.shape[0]
-
-    @property
-    def size(self) -> int:
-        """Side of an image as the network sees it; 1 for a row of features."""
-        return self.shape[-1] if len(self.shape) == 3 else 1
 
     @property
     def num_classes(self) -> int:

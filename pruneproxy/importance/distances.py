@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError
-from pruneproxy.importance.axes import Axis, encoded
+from pruneproxy.space import Dimension, encoded
 
 
 def distances(points) -> np.ndarray:
@@ -17,7 +17,7 @@ def distances(points) -> np.ndarray:
     return np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=-1))
 
 
-def mixed_distances(settings: pd.DataFrame, axes: Sequence[Axis]) -> np.ndarray:
+def mixed_distances(settings: pd.DataFrame, axes: Sequence[Dimension]) -> np.ndarray:
     """Gower's distance between every two configurations (Gower 1971), from 0 to 1.
 
     The mean over the hyperparameters of their difference as a share of the range on their scale; choices differ by 0 or
@@ -26,7 +26,7 @@ def mixed_distances(settings: pd.DataFrame, axes: Sequence[Axis]) -> np.ndarray:
     points = encoded(settings, axes)
     total = np.zeros((len(points), len(points)))
     for axis, column in zip(axes, points.T, strict=True):
-        low, high = axis.ends
+        low, high = axis.limits
         gap = np.abs(column[:, None] - column[None])
         apart = (gap > 0).astype(float) if axis.choices else gap / ((high - low) or 1.0)
         absent = np.isnan(column)

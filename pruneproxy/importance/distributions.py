@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.importance.axes import Axis, named
+from pruneproxy.space import Dimension, check_columns
 
 BANDWIDTHS = ("scott", "silverman")
 BOUNDARIES = {
@@ -18,7 +18,7 @@ STEPS = 201
 
 def densities(
     settings: pd.DataFrame,
-    axes: Sequence[Axis],
+    axes: Sequence[Dimension],
     *,
     bandwidth: str = "scott",
     boundary: str = "none",
@@ -35,29 +35,29 @@ def densities(
     choose(boundary, BOUNDARIES, "treatment of the boundary")
     if steps < 2:
         raise UserError(f"expected two or more steps, got {steps}")
-    words = [axis.name for axis in axes if axis.choices]
+    words = [axis.field for axis in axes if axis.choices]
     if words:
         raise UserError(f"expected numerical hyperparameters, got {', '.join(words)}: use shares")
-    named(settings, axes)
-    tables = [_density(axis, settings[axis.name], bandwidth, boundary, steps) for axis in axes]
+    check_columns(settings, axes)
+    tables = [_density(axis, settings[axis.field], bandwidth, boundary, steps) for axis in axes]
     return pd.concat(tables, ignore_index=True)
 
 
-def shares(settings: pd.DataFrame, axes: Sequence[Axis]) -> pd.DataFrame:
+def shares(settings: pd.DataFrame, axes: Sequence[Dimension]) -> pd.DataFrame:
     """The share of configurations with each possible value of a hyperparameter, inactive values left out (Fig. 6.3).
 
     A row per choice or whole number of an axis, also for those that never occur.
     """
-    named(settings, axes)
-    return pd.concat([_share(axis, settings[axis.name]) for axis in axes], ignore_index=True)
+    check_columns(settings, axes)
+    return pd.concat([_share(axis, settings[axis.field]) for axis in axes], ignore_index=True)
 
 
 def _density(axis, values, bandwidth, boundary, steps) -> pd.DataFrame:
     from scipy.stats import gaussian_kde
 
     sample = axis.encode(values.dropna())
-    low, high = axis.ends
-    table = {"hyperparameter": axis.name, "configurations": len(sample)}
+    low, high = axis.limits
+    table = {"hyperparameter": axis.field, "configurations": len(sample)}
     if np.unique(sample).size < 2:
         return pd.DataFrame([{**table, "value": np.nan, "density": np.nan, "bandwidth": np.nan, "inside": np.nan}])
     places = np.linspace(low, high, steps)
@@ -72,10 +72,10 @@ def _density(axis, values, bandwidth, boundary, steps) -> pd.DataFrame:
 
 def _share(axis, values) -> pd.DataFrame:
     if not axis.counted:
-        raise UserError(f"expected choices or whole numbers, got the real {axis.name}: use densities")
+        raise UserError(f"expected choices or whole numbers, got the real {axis.field}: use densities")
     values = values.dropna()
     axis.encode(values)  # refuses what the axis does not have
     every = axis.choices or tuple(range(int(axis.low), int(axis.high) + 1))
     counts = np.array([(values == value).sum() for value in every])
     share = counts / counts.sum() if counts.sum() else np.full(len(every), np.nan)
-    return pd.DataFrame({"hyperparameter": axis.name, "value": every, "configurations": counts, "share": share})
+    return pd.DataFrame({"hyperparameter": axis.field, "value": every, "configurations": counts, "share": share})

@@ -1,9 +1,9 @@
 """The base of all networks: it knows its widths and says which layers share which channels."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from torch import nn
+from torch import Tensor, nn
 
 from pruneproxy.models.config import ModelConfig, slots_of
 from pruneproxy.models.shortcuts import PaddedShortcut
@@ -28,13 +28,18 @@ class Group:
     `producers` are the layers whose output channels these are (convolutions, depthwise ones included, their batch
     normalisations, linear layers), `consumers` those whose input channels these are; both are names as in
     `named_modules`. A linear consumer behind a flattening reads every channel `in_features // width` times in a row.
+
+    `rows` and `columns` are of producers and consumers whose channels are not those of the group one by one: for each
+    of the layer's outputs, or inputs, the number of the group's channel, or -1.
     """
 
     name: str
     width: int
-    kind: str  # key of plans.KINDS
+    kind: str  # key of plans.KINDS, or "traced" in a network that declares no groups
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
+    rows: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
+    columns: Mapping[str, Tensor] = field(default_factory=dict, compare=False)
 
 
 class Network(nn.Module):

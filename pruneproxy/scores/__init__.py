@@ -7,12 +7,11 @@ from torch import Tensor, nn
 from pruneproxy.errors import UserError, choose
 from pruneproxy.scores.choices import COUPLED, FAN_IN, MODES, SIGNS, Choices
 from pruneproxy.scores.flow import synflow_iterative
-from pruneproxy.scores.layers import couple, kernels, on_shortcuts
+from pruneproxy.scores.layers import coupled, kernels, on_shortcuts, outputs_first
 from pruneproxy.scores.saliency import gate_saliency, saliency_per_cost, synflow
 from pruneproxy.scores.weights import (
     drawn,
     geometric_median,
-    l1,
     l1_norms,
     l2_norms,
     norm_scales,
@@ -31,7 +30,6 @@ __all__ = [
     "Choices",
     "gate_saliency",
     "geometric_median",
-    "l1",
     "l1_norms",
     "l2_norms",
     "norm_scales",
@@ -72,22 +70,24 @@ def of_groups(
     choose(score, SCORES, "score")
     if score in GROUPWISE:
         return _finite(GROUPWISE[score](model, groups, choices))
-    known = of_layers(model, score=score, choices=choices) if layered is None else layered
-    return {g.name: couple([known[name] for name in kernels(model, g)], choices.coupled) for g in groups}
+    known = of_layers(model, score=score, choices=choices, groups=groups) if layered is None else layered
+    return {group.name: coupled(group, known, kernels(model, group), choices.coupled) for group in groups}
 
 
-def of_layers(model: nn.Module, *, score: str, choices: Choices) -> dict[str, Tensor]:
-    """The scores of the output channels of every convolution and linear layer that belong to a group of `model`."""
+def of_layers(model: nn.Module, *, score: str, choices: Choices, groups: Iterable | None = None) -> dict[str, Tensor]:
+    """The scores of the output channels of every convolution and linear layer of `groups` (default: the model's)."""
     if score not in LAYERWISE:
         raise UserError(
             f"expected a score of single layers ({', '.join(LAYERWISE)}), got {score!r}: take threshold_over='groups'"
         )
-    names = [name for group in model.groups() for name in kernels(model, group)]
+    names = [name for group in (model.groups() if groups is None else groups) for name in kernels(model, group)]
     return _finite(LAYERWISE[score](model, names, choices))
 
 
 def _of_weights(model, names, norms, choices):
-    return {name: norms(model.get_submodule(name).weight, fan_in=choices.fan_in).cpu() for name in names}
+    modules = {name: model.get_submodule(name) for name in names}
+    filters = {name: outputs_first(module, module.weight) for name, module in modules.items()}
+    return {name: norms(weight, fan_in=choices.fan_in).cpu() for name, weight in filters.items()}
 
 
 def _finite(scores: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,13 +1,14 @@
 """Iterative SynFlow on channels (Tanaka et al. 2020): no data, absolute weights, many small steps."""
 
-import copy
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from pruneproxy import examples
 from pruneproxy.scores.choices import Choices, over_fan_in
-from pruneproxy.scores.layers import couple, kernels
+from pruneproxy.scores.layers import coupled, kernels, outputs_first
+from pruneproxy.scores.passes import in_double
 
 
 def synflow_iterative(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:
@@ -44,21 +45,43 @@ def absolute_flow(
     initialisation batch normalisation is then the identity, and the saliencies of every layer add up to R.
     """
     groups = list(groups)
-    network = copy.deepcopy(model).cpu().double().eval()
-    with torch.no_grad():
-        for value in (*network.parameters(), *network.buffers()):
-            if value.is_floating_point():
-                value.abs_()
-        for group in groups:
-            for module in map(network.get_submodule, group.producers):
-                for value in (module.weight, module.bias):
-                    if value is not None:
-                        value[~alive[group.name]] = 0
-    layers = {name: network.get_submodule(name).weight for group in groups for name in kernels(model, group)}
-    output = network(torch.ones(1, *model.shape, dtype=torch.float64)).sum()
-    gradients = dict(zip(layers, torch.autograd.grad(output, list(layers.values())), strict=True))
-    scores = {name: over_fan_in((gradients[name] * layers[name]).detach(), choices.fan_in) for name in layers}
-    return {g.name: couple([scores[name] for name in kernels(model, g)], choices.coupled) for g in groups}
+    inputs = torch.empty(1, *model.shape) if choices.inputs is None else examples.first(choices.inputs)
+
+    def scores(network, inputs):
+        network.cpu().eval()
+        with torch.no_grad():
+            _make_absolute(network)
+            for group in groups:
+                _silence(network, group, ~alive[group.name])
+        layers = {name: network.get_submodule(name) for group in groups for name in kernels(model, group)}
+        weights = [module.weight.requires_grad_() for module in layers.values()]
+        ones = examples.mapped(inputs, lambda one: torch.ones_like(one) if one.is_floating_point() else one)
+        output = sum(tensor.sum() for tensor in examples.floating(examples.call(network, ones)))
+        gradients = torch.autograd.grad(output, weights, materialize_grads=True)
+        return {
+            name: over_fan_in(outputs_first(module, gradient * module.weight).detach(), choices.fan_in)
+            for (name, module), gradient in zip(layers.items(), gradients, strict=True)
+        }
+
+    found = in_double(scores, model, inputs)
+    return {group.name: coupled(group, found, kernels(model, group), choices.coupled) for group in groups}
+
+
+def _make_absolute(network: nn.Module) -> None:
+    for value in (*network.parameters(), *network.buffers()):
+        if value.is_floating_point():
+            value.abs_()
+
+
+def _silence(network: nn.Module, group, gone: Tensor) -> None:
+    """Sets what produces the channels `gone` of a group to zero."""
+    for name in group.producers:
+        module, owner = network.get_submodule(name), group.rows.get(name)
+        rows = gone if owner is None else gone[owner] & (owner >= 0)
+        if module.weight is not None:
+            outputs_first(module, module.weight)[rows] = 0
+        if getattr(module, "bias", None) is not None:
+            module.bias[rows] = 0
 
 
 def _split(values: Tensor, groups: list) -> dict[str, Tensor]:

@@ -1,15 +1,15 @@
 """Scores from one backward pass: SynFlow on a real mini-batch (000, Sec. 4) and 3SP's sensitivity to a channel."""
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pruneproxy import costs
+from pruneproxy import costs, examples
 from pruneproxy.scores.choices import Choices, over_fan_in
-from pruneproxy.scores.layers import columns
+from pruneproxy.scores.layers import by_owner, columns, outputs_first
+from pruneproxy.scores.passes import in_double
 
 CHUNK = 64  # images per pass where they do not meet in batch statistics
 
@@ -21,11 +21,15 @@ def synflow(model: nn.Module, names: Sequence[str], choices: Choices) -> dict[st
     bars out. In float64: before batch normalisation with batch statistics a filter's length does not matter, so its
     signed saliencies add up to nearly zero, and single precision would leave only rounding.
     """
-    gradients, weights = weight_gradients(model, names, lambda logits, _: logits.sum(), choices, score="synflow")
+    gradients, weights = weight_gradients(model, names, _sum, choices, score="synflow")
     saliency = {name: gradients[name] * weights[name] for name in names}
     if choices.sign == "absolute":
         saliency = {name: values.abs() for name, values in saliency.items()}
     return {name: over_fan_in(values, choices.fan_in).cpu() for name, values in saliency.items()}
+
+
+def _sum(output, labels) -> Tensor:
+    return sum(tensor.sum() for tensor in examples.floating(output))
 
 
 def gate_saliency(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:
@@ -37,18 +41,25 @@ def gate_saliency(model: nn.Module, groups: Iterable, choices: Choices) -> dict[
     choices.need("labels", "3sp")
     groups = list(groups)
     names = list(dict.fromkeys(name for group in groups for name in group.consumers))
-    count = len(choices.need("inputs", "3sp"))
+    count = examples.batch_size(choices.need("inputs", "3sp"))
 
-    def loss(logits, labels):
-        return functional.cross_entropy(logits, labels, reduction="sum") / count
+    def loss(output, labels):
+        return functional.cross_entropy(examples.floating(output)[0], labels, reduction="sum") / count
 
     gradients, weights = weight_gradients(model, names, loss, choices, score="3sp")
+    products = {name: gradients[name] * weights[name] for name in names}
     return {
-        group.name: sum(columns(gradients[name] * weights[name], group.width).sum((0, 2)) for name in group.consumers)
-        .abs()
-        .cpu()
+        group.name: sum(_by_channel(group, name, products[name]) for name in group.consumers).abs().cpu()
         for group in groups
     }
+
+
+def _by_channel(group, name: str, product: Tensor) -> Tensor:
+    """The sum over all that reads a channel of a group in a consumer."""
+    owner = group.columns.get(name)
+    if owner is None:
+        return columns(product, group.width).sum((0, 2))
+    return by_owner(columns(product, product.shape[1]).sum((0, 2)).cpu(), owner, group.width).to(product.device)
 
 
 def saliency_per_cost(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:
@@ -57,9 +68,9 @@ def saliency_per_cost(model: nn.Module, groups: Iterable, choices: Choices) -> d
     The cost of a channel is what the dense network saves without it.
     """
     groups = list(groups)
-    dense = costs.layers(model)
+    dense = costs.layers(model, example=choices.need("inputs", "3sp-compute"))
     saved = {
-        group.name: costs.total(dense) - costs.total(costs.narrowed(dense, model, {group.name: group.width - 1}))
+        group.name: costs.total(dense) - costs.total(costs.narrowed(dense, groups, {group.name: group.width - 1}))
         for group in groups
     }
     return {name: values / saved[name] for name, values in gate_saliency(model, groups, choices).items()}
@@ -73,21 +84,30 @@ def weight_gradients(
     *,
     score: str,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Gradient and value of the weights `names` for a loss that adds up over images, of a float64 copy of `model`."""
-    inputs = choices.need("inputs", score)
-    network = copy.deepcopy(model).to(inputs.device).double().train(choices.scored_in == "train")
-    weights = [network.get_submodule(name).weight.requires_grad_() for name in names]
-    totals = [torch.zeros_like(weight) for weight in weights]
-    with torch.enable_grad():
-        for images, labels in _chunks(inputs, choices.labels, whole=choices.scored_in == "train"):
-            gradients = torch.autograd.grad(loss(network(images.double()), labels), weights)
-            totals = [total + gradient for total, gradient in zip(totals, gradients, strict=True)]
-    return dict(zip(names, totals, strict=True)), {
-        name: weight.detach() for name, weight in zip(names, weights, strict=True)
-    }
+    """Gradient and value of the weights `names`, outputs first, for a loss that adds up over images: in float64."""
+
+    def gradients(network, inputs):
+        network.to(examples.device(inputs)).train(choices.scored_in == "train")
+        modules = [network.get_submodule(name) for name in names]
+        weights = [module.weight.requires_grad_() for module in modules]
+        totals = [torch.zeros_like(weight) for weight in weights]
+        with torch.enable_grad():
+            for images, labels in _chunks(inputs, choices.labels, whole=choices.scored_in == "train"):
+                output = loss(examples.call(network, images), labels)
+                found = torch.autograd.grad(output, weights, materialize_grads=True)
+                totals = [total + gradient for total, gradient in zip(totals, found, strict=True)]
+        return tuple(
+            {name: outputs_first(*pair).detach() for name, *pair in zip(names, modules, values, strict=True)}
+            for values in (totals, weights)
+        )
+
+    return in_double(gradients, model, choices.need("inputs", score))
 
 
-def _chunks(inputs: Tensor, labels: Tensor | None, *, whole: bool) -> Iterator[tuple[Tensor, Tensor | None]]:
-    size = len(inputs) if whole else CHUNK
-    for start in range(0, len(inputs), size):
-        yield inputs[start : start + size], None if labels is None else labels[start : start + size]
+def _chunks(inputs, labels: Tensor | None, *, whole: bool) -> Iterator[tuple]:
+    """Mini-batches of a tensor of images; all at once where they meet in batch statistics or are no tensor."""
+    if whole or not isinstance(inputs, Tensor):
+        yield inputs, labels
+        return
+    for start in range(0, len(inputs), CHUNK):
+        yield inputs[start : start + CHUNK], None if labels is None else labels[start : start + CHUNK]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.scores.choices import COUPLED, FAN_IN, Choices, over_fan_in
-from pruneproxy.scores.layers import couple, kernels, norms
+from pruneproxy.scores.choices import FAN_IN, Choices, over_fan_in
+from pruneproxy.scores.layers import coupled, kernels, norms, outputs_first
 
 
 def l1_norms(weight: Tensor, *, fan_in: str = "sum") -> Tensor:
@@ -32,29 +32,22 @@ def geometric_median(weight: Tensor, *, fan_in: str = "sum") -> Tensor:
 
 def producing_weights(model: nn.Module, group) -> list[Tensor]:
     """The kernels and matrices whose rows are the channels of `group`, in the order of the forward pass."""
-    return [model.get_submodule(name).weight for name in kernels(model, group)]
-
-
-def l1(model: nn.Module, groups: Iterable, *, fan_in: str = "sum", coupled: str = "sum") -> dict[str, Tensor]:
-    """Per group, the L1 score of each of its channels."""
-    choose(coupled, COUPLED, "coupling rule")
-    return {
-        group.name: couple([l1_norms(weight, fan_in=fan_in) for weight in producing_weights(model, group)], coupled)
-        for group in groups
-    }
+    modules = [model.get_submodule(name) for name in kernels(model, group)]
+    return [outputs_first(module, module.weight) for module in modules]
 
 
 def norm_scales(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:
     """|gamma| of the batch normalisations behind a group's layers (Network Slimming, Liu et al. 2017, Sec. 3)."""
     result = {}
     for group in groups:
-        scales = [model.get_submodule(name).weight.detach().double().abs().cpu() for name in norms(model, group)]
-        if not scales:
+        names = norms(model, group)
+        if not names:
             raise UserError(
                 f"expected batch normalisation behind every pruned layer for the score 'slimming', got none in "
                 f"{group.name}: choose another score"
             )
-        result[group.name] = couple(scales, choices.coupled)
+        scales = {name: model.get_submodule(name).weight.detach().double().abs().cpu() for name in names}
+        result[group.name] = coupled(group, scales, names, choices.coupled)
     return result
 
 

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import data
 from pruneproxy.masks import counts, densities
 from pruneproxy.randomness import generator
 from pruneproxy.sparse.config import SEMANTICS, SparseConfig
@@ -30,9 +29,7 @@ class Topology:
 
     def begin(self, training) -> None:
         """Draws the masks and, unless the first step is dense, applies them."""
-        split, config = training.dataset.train, training.config
-        per_epoch = len(list(data.batches(len(split), config.batch_size, drop_last=config.drop_last)))
-        self.steps = per_epoch * config.epochs
+        self.steps = len(training.batches()) * training.config.epochs
         layers = {
             name: module.weight
             for name, module in training.model.named_modules()

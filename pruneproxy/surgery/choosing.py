@@ -1,15 +1,17 @@
 """Which channels a network keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from pruneproxy import channels, costs, scores
 from pruneproxy.errors import UserError, choose
+from pruneproxy.examples import Example
+from pruneproxy.models import Group
 from pruneproxy.surgery.config import SCOPES, PruneConfig
 
-Batch = Tensor | tuple[Tensor, Tensor]  # images, or images and labels
+Batch = Tensor | tuple[Example, Tensor | None]  # images, or inputs and labels
 
 
 def prunable(model: nn.Module, scope: str = "inner") -> list:
@@ -22,26 +24,36 @@ def prunable(model: nn.Module, scope: str = "inner") -> list:
 
 
 def choose_channels(
-    model: nn.Module, config: PruneConfig, *, batch: Batch | None = None, generator: torch.Generator | None = None
+    model: nn.Module,
+    config: PruneConfig,
+    *,
+    batch: Batch | None = None,
+    generator: torch.Generator | None = None,
+    groups: Iterable[Group] | None = None,
 ) -> channels.Keep:
     """The channels that `config` keeps, scored on the weights that `model` has now.
 
     `batch` holds the images, and for 3SP the labels, that some scores look at; what is random comes from `generator`.
+    `groups` are those of any network (`graph.trace`), which needs a batch; by default they are those that `model`
+    declares, in the scope of `config`.
     """
-    groups, choices = prunable(model, config.scope), _choices(config, batch, generator)
-    layered = scores.of_layers(model, score=config.score, choices=choices) if _by_layer(config) else None
+    choices, every = _choices(config, batch, generator), None if groups is None else tuple(groups)
+    groups, follows = every or prunable(model, config.scope), every is None and config.scope == "stem"
+    layered = scores.of_layers(model, score=config.score, choices=choices, groups=every) if _by_layer(config) else None
     scored = scores.of_groups(model, groups, score=config.score, choices=choices, layered=layered)
-    if config.scope == "stem" and layered:
+    if follows and layered:
         scored[groups[0].name] = layered[groups[0].producers[0]]  # the blocks behind the stem only follow it
     widths = {group.name: group.width for group in groups}
     least = channels.least_kept(widths, sigma=config.sigma, rounding=config.sigma_rounding, floor=config.floor)
     if config.percentile is None:
-        counts = channels.kept_widths(_to_target(model, config, scored, widths, least))
+        example = None if every is None else choices.inputs
+        counts = channels.kept_widths(_to_target(model, config, groups, scored, least, example))
     else:
         tau = channels.threshold(_population(model, config, groups, scored, layered), config.percentile)
         counts = {name: max(count, least[name]) for name, count in channels.surviving(scored, tau).items()}
+        counts = channels.rounded_up(counts, widths, config.multiple)
     keep = channels.pick(scored, counts, picked=config.picked, generator=generator)
-    return _follow_stem(groups, keep, scored, config.floor) if config.scope == "stem" else keep
+    return _follow_stem(groups, keep, scored, config.floor) if follows else keep
 
 
 def _choices(config: PruneConfig, batch: Batch | None, generator) -> scores.Choices:
@@ -59,12 +71,12 @@ def _choices(config: PruneConfig, batch: Batch | None, generator) -> scores.Choi
     )
 
 
-def _to_target(model, config, scored, widths, least) -> channels.Keep:
+def _to_target(model, config, groups, scored, least, example) -> channels.Keep:
     """The channels left when the cost comes closest to the target (thesis Sec. 3.2.2)."""
     removals = channels.removal_order(scored, allocation=config.allocation, floor=least)
-    dense = costs.layers(model)
+    dense, widths = costs.layers(model, example=example), {group.name: group.width for group in groups}
     target = round(config.target * costs.total(dense))
-    return channels.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, model, kept)), target)
+    return channels.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, groups, kept)), target)
 
 
 def _population(model, config, groups, scored, layered) -> Mapping[str, Tensor]:

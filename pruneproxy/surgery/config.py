@@ -35,6 +35,7 @@ class PruneConfig:
     percentile: float | None = None  # of the channels that is removed
     sigma: float = 0.0  # least share of its channels that a group keeps
     sigma_rounding: str = "up"
+    multiple: int = 1  # of which a group keeps a whole number of channels, if it has as many
     sign: str = "absolute"
     picked: str = "rank"
     threshold_over: str = "groups"
@@ -56,7 +57,7 @@ class PruneConfig:
             raise UserError(f"PruneConfig.floor must be at least 1 so that no layer is emptied, got {self.floor!r}")
         if not 0 <= self.sigma <= 1:
             raise UserError(f"PruneConfig.sigma must be a share of the channels in [0, 1], got {self.sigma!r}")
-        for name in ("batch", "rounds"):
+        for name in ("batch", "rounds", "multiple"):
             if getattr(self, name) < 1:
                 raise UserError(f"PruneConfig.{name} must be at least 1, got {getattr(self, name)!r}")
         for name, (family, what) in CHOICES.items():
@@ -65,12 +66,13 @@ class PruneConfig:
 
     def _check_target(self):
         """A target is met by single removals: no threshold exists, and streams that follow the stem have no price."""
-        for name, value in (("scope", "stem"), ("threshold_over", "layers")):
-            if self.target is not None and getattr(self, name) == value:
-                raise UserError(
-                    f"expected PruneConfig.percentile with {name}={value!r}, got a target: "
-                    f"give percentile instead, or another {name}"
-                )
+        free = self.scope != "stem" and self.threshold_over != "layers" and self.multiple == 1
+        if self.target is not None and not free:
+            name = "scope" if self.scope == "stem" else "multiple" if self.multiple > 1 else "threshold_over"
+            raise UserError(
+                f"expected PruneConfig.percentile with {name}={getattr(self, name)!r}, got a target: "
+                f"give percentile instead, or another {name}"
+            )
 
     @property
     def needs_batch(self) -> bool:

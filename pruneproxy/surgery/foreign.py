@@ -3,18 +3,19 @@
 import contextlib
 import copy
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from pruneproxy import examples
 from pruneproxy.errors import UserError
+from pruneproxy.examples import Example
 from pruneproxy.randomness import stream_seed
 
 Factory = Callable[[], nn.Module]
-Example = Tensor | Sequence | Mapping  # one mini-batch: the input, the arguments, or the keyword arguments
 UNTRACEABLE = {
     torch.jit.ScriptModule: "TorchScript hides its layers: return the Python module that it was compiled from",
     torch._dynamo.OptimizedModule: "a compiled network cannot be cut: return the network without torch.compile",
@@ -79,13 +80,6 @@ def made_alike(factory: Factory, seed: int, example: Example) -> nn.Module:
     return network
 
 
-def call(network: nn.Module, example: Example):
-    """What the network makes of the example."""
-    if isinstance(example, Tensor):
-        return network(example)
-    return network(**example) if isinstance(example, Mapping) else network(*example)
-
-
 def outputs(network: nn.Module, example: Example) -> list[Tensor]:
     """The tensors that the network puts out in evaluation mode, without gradients; an error says what it cannot read.
 
@@ -95,7 +89,7 @@ def outputs(network: nn.Module, example: Example) -> list[Tensor]:
     network.eval()
     try:
         with torch.no_grad():
-            return floating(call(network, example))
+            return examples.floating(examples.call(network, example))
     except UserError:
         raise
     except Exception as error:
@@ -108,40 +102,33 @@ def outputs(network: nn.Module, example: Example) -> list[Tensor]:
             module.training = mode
 
 
-def called(network: nn.Module, example: Example) -> set[str]:
-    """The names of the modules that are called in a forward pass of the example."""
-    found: set[str] = set()
+def called(network: nn.Module, example: Example) -> list[str]:
+    """The names of the modules that are called in a forward pass of the example, in the order of the first calls."""
+    found: dict[str, None] = {}
     hooks = [
-        module.register_forward_hook(lambda *_, name=name: found.add(name)) for name, module in network.named_modules()
+        module.register_forward_pre_hook(lambda *_, name=name: found.update({name: None}))
+        for name, module in network.named_modules()
     ]
     try:
         outputs(network, example)
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return list(found)
 
 
-def floating(output) -> list[Tensor]:
-    """The tensors of floating point numbers in an output, however it is nested."""
-    if isinstance(output, Tensor):
-        found = [output] if output.is_floating_point() else []
-    elif isinstance(output, Mapping):
-        found = [tensor for value in output.values() for tensor in floating(value)]
-    elif isinstance(output, Sequence) and not isinstance(output, str):
-        found = [tensor for value in output for tensor in floating(value)]
-    else:
-        found = []
-    return found
-
-
-def double(example):
-    """The example with its floating point tensors in double precision."""
-    if isinstance(example, Tensor):
-        return example.double() if example.is_floating_point() else example
-    if isinstance(example, Mapping):
-        return {name: double(value) for name, value in example.items()}
-    return tuple(double(value) for value in example) if isinstance(example, Sequence) else example
+@contextlib.contextmanager
+def trained_on() -> Iterator[None]:
+    """Says in one sentence what goes wrong inside, where a network is trained on the example."""
+    try:
+        yield
+    except (UserError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"the network cannot be trained on the example ({short(error)}): pass a mini-batch of two inputs or more, "
+            f"and leave out no_grad and detach"
+        ) from error
 
 
 def shapes(tensors: Sequence[Tensor]) -> list[tuple[int, ...]]:
@@ -149,24 +136,12 @@ def shapes(tensors: Sequence[Tensor]) -> list[tuple[int, ...]]:
     return [tuple(tensor.shape) for tensor in tensors]
 
 
-def batch_size(example: Example) -> int:
-    """How many inputs the example holds: the length of its first tensor."""
-    values = example if isinstance(example, Sequence) else example.values() if isinstance(example, Mapping) else []
-    tensors = [example] if isinstance(example, Tensor) else [value for value in values if isinstance(value, Tensor)]
-    if not tensors or tensors[0].ndim < 1 or not len(tensors[0]):
-        raise UserError(
-            f"expected an example input with a first tensor of at least one row, got {type(example).__name__}: pass "
-            f"one mini-batch of inputs"
-        )
-    return len(tensors[0])
-
-
 def multiplications(network: nn.Module, example: Example) -> int:
     """Multiplications per input of one forward pass, by torch's own counter, which counts two FLOPs for each."""
     counter = FlopCounterMode(display=False)
     with counter:
         outputs(network, example)
-    return counter.get_total_flops() // 2 // batch_size(example)
+    return counter.get_total_flops() // 2 // examples.batch_size(example)
 
 
 def short(error: Exception) -> str:

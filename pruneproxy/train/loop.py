@@ -139,10 +139,10 @@ class Training:
 
     def _train(self) -> dict:
         self.model.train()
-        split, config = self.dataset.train, self.config
+        config = self.config
         order = generator(self.seed, "order", self.done) if config.shuffled else None
         augmentation = generator(self.seed, "augmentation", self.done)
-        index = list(data.batches(len(split), config.batch_size, generator=order, drop_last=config.drop_last))
+        index = self.batches(order)
         device = _device(self.model)
         loss, hits, seen = torch.zeros((), device=device), torch.zeros((), device=device), 0
         checked = (0.0, 0)
@@ -161,6 +161,14 @@ class Training:
                     break
         total = loss.item() / max(seen, 1)
         return {"train_loss": total if math.isfinite(total) else None, "train_top1": 100 * hits.item() / max(seen, 1)}
+
+    def batches(self, order: torch.Generator | None = None) -> list[torch.Tensor]:
+        """The rows of every batch of an epoch; a last one that the network cannot train on joins the one before."""
+        split, config = self.dataset.train, self.config
+        found = list(data.batches(len(split), config.batch_size, generator=order, drop_last=config.drop_last))
+        if len(found) > 1 and len(found[-1]) == 1 and _normalises_one_value(self.model, self.dataset):
+            found[-2:] = [torch.cat(found[-2:])]
+        return found
 
     def step(self, index, augmentation):
         """One step on the training images `index`; returns mean loss and hits, both still on the device."""
@@ -213,6 +221,25 @@ class Training:
         self.history = {name: list(column) for name, column in state["history"].items()}
         if self.hook is not None:
             self.hook.restore(state["hook"])
+
+
+@torch.no_grad()
+def _normalises_one_value(model: nn.Module, dataset: data.Dataset) -> bool:
+    """Whether a batch normalisation has a single value per channel for one input, which has no deviation."""
+    found, was_training = [], model.training
+    hooks = [
+        module.register_forward_pre_hook(lambda module, inputs: found.append(inputs[0].numel() // inputs[0].shape[1]))
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)
+    ]
+    try:
+        if hooks:
+            model.eval()(data.prepare(dataset.train, torch.arange(1), dataset))
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return 1 in found
 
 
 @torch.no_grad()

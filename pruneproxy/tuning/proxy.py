@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import channels, models, surgery
+from pruneproxy import examples, models, scores, surgery
 from pruneproxy.errors import UserError, choose
+from pruneproxy.examples import Example
+from pruneproxy.randomness import generator
 from pruneproxy.surgery import foreign, graph
-from pruneproxy.surgery.graph import Coupled
 
 WEIGHTS = {
     "kept": "the initial weights of the scored network, cut to the kept channels, as in the paper",
@@ -44,168 +45,85 @@ class Proxy:
 
 def build_proxy(
     factory: foreign.Factory,
-    example: foreign.Example,
+    example: Example,
     *,
     percentile: float = 85.0,
     sigma: float = 0.15,
     round_to: int = 1,
+    score: str = "synflow",
+    labels: Tensor | None = None,
     weights: str = "kept",
     spare: str | Sequence[str] = (),
     seed: int = 0,
 ) -> Proxy:
     """The `Proxy` of the network that `factory` makes with `seed`.
 
-    Channels are scored by |gradient x weight| of the sum of logits on the example, averaged over the fan-in (eq. 1
-    and 2) and over coupled layers; those below the global `percentile` go, but every group keeps at least the share
-    `sigma`, and its number is rounded up to a multiple of `round_to`. Layers named in `spare` and those that make the
-    output stay whole. Percentile 0 is the full network itself.
+    Channels are scored by `score`, a key of `scores.SCORES`, averaged over the fan-in and over coupled layers: by
+    default |gradient x weight| of the sum of logits on the example (eq. 1 and 2). Those below the global `percentile`
+    go, but every group keeps at least the share `sigma`, and its number is rounded up to a multiple of `round_to`.
+    Layers named in `spare` and those that make the output stay whole. Percentile 0 is the full network itself. The
+    scores "3sp" and "3sp-compute" need the `labels` of the example.
 
     >>> example = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     >>> build_proxy(lambda: torchvision.models.resnet18(num_classes=10), example).multiplications
     """
     spare = spared(spare)
     _check(percentile, sigma, round_to, weights)
+    choose(score, scores.SCORES, "score")
     full = foreign.made_alike(factory, seed, example)
     if percentile == 0:
         narrow, kept, whole = copy.deepcopy(full), {}, {}
-    elif isinstance(full, models.Network) and not spare:
-        narrow, kept, whole = _by_groups(full, example, percentile, sigma, round_to)
     else:
-        narrow, kept, whole = by_graph(full, example, percentile, sigma, round_to, spare=spare, seed=seed)
+        config = surgery.PruneConfig(
+            percentile=percentile,
+            sigma=sigma,
+            multiple=round_to,
+            score=score,
+            fan_in="mean",
+            coupled="mean",
+            scope="all",
+        )
+        narrow, kept, whole = pruned(full, example, config, labels=labels, spare=spare, seed=seed)
     if weights == "fresh" and percentile:
         _draw_again(narrow, seed)
     _check_narrow(narrow, full, example)
     return Proxy(network=narrow, full=full, kept=kept, whole=whole, **_costs(narrow, full, example, seed))
 
 
-def by_graph(
+def pruned(
     full: nn.Module,
-    example: foreign.Example,
-    percentile: float,
-    sigma: float,
-    round_to: int = 1,
+    example: Example,
+    config: surgery.PruneConfig,
     *,
+    labels: Tensor | None = None,
     spare: Sequence[str] = (),
     seed: int = 0,
 ) -> tuple[nn.Module, dict[str, tuple[int, int]], dict[str, str]]:
-    """The narrow network with kept channels and layers left whole, from the dependency graph of Torch-Pruning."""
-    unknown = [name for name in spare if name not in dict(full.named_modules())]
-    if unknown:
-        raise UserError(f"expected names of layers to spare, as in named_modules(), got {unknown[0]!r}")
-    traced = graph.trace(full, example, spare=spare)
-    if not traced.groups:
+    """The narrow network, how many channels each group had and has, and the layers that were left whole."""
+    ours = isinstance(full, models.Network)
+    found = graph.declared(full, spare=spare) if ours else graph.trace(full, example, spare=spare)
+    if not found.groups:
         raise UserError(
             f"there is nothing to prune in {type(full).__name__}: expected a hidden convolution or linear layer whose "
-            f"channels may go, got {_listed(traced.whole) or 'no such layer'}; tune this network directly"
+            f"channels may go, got {_listed(found.whole) or 'no such layer'}; tune this network directly"
         )
-    scored = scores(traced.network, traced.groups, example, seed=seed)
-    keep = _rounded(_above(scored, percentile, sigma), scored, round_to)
-    narrow = graph.cut(traced, keep)
-    for name, module in full.named_modules():
-        narrow.get_submodule(name).training = module.training
-    for name, parameter in full.named_parameters():
-        narrow.get_parameter(name).requires_grad_(parameter.requires_grad)
-    return narrow, _kept(scored, keep), traced.whole
-
-
-def _by_groups(full, example, percentile, sigma, round_to):
-    """The same for a network that declares its groups."""
-    config = surgery.PruneConfig(
-        percentile=percentile, sigma=sigma, score="synflow", fan_in="mean", coupled="mean", scope="all"
-    )
-    keep = surgery.choose_channels(full, config, batch=example)
-    scored = scores(full, declared(full), example)
-    keep = _rounded(keep, scored, round_to)
-    return surgery.narrow(full, keep), _kept(scored, keep), {"fc": "makes the output"}
-
-
-def declared(network: models.Network) -> tuple[Coupled, ...]:
-    """The groups that one of our networks declares, as the dependency graph would give them."""
-    return tuple(
-        Coupled(
-            name=group.name,
-            width=group.width,
-            producers=tuple(
-                (name, torch.arange(group.width))
-                for name in group.producers
-                if isinstance(network.get_submodule(name), graph.SCORED)
-            ),
+    with foreign.seeded(seed, "scores"), foreign.trained_on():
+        keep = surgery.choose_channels(
+            found.network,
+            config,
+            batch=(example, labels),
+            generator=generator(seed, "channels"),
+            groups=found.groups,
         )
-        for group in network.groups()
-    )
+    kept = {group.name: (group.width, len(keep[group.name])) for group in found.groups}
+    return graph.cut(found, keep), kept, found.whole
 
 
-def scores(
-    network: nn.Module, groups: Sequence[Coupled], example: foreign.Example, *, seed: int = 0
-) -> dict[str, Tensor]:
-    """Per group, the score of each channel: eq. 2 of the paper, averaged over the layers that produce the channel."""
-    try:  # double precision, as for our own networks; code with a fixed one is scored in its own
-        scored = copy.deepcopy(network).requires_grad_(True).double()
-        _backward(scored, foreign.double(example), seed)
-    except UserError:
-        scored = copy.deepcopy(network).requires_grad_(True)
-        _backward(scored, example, seed)
-    return {group.name: _group_score(scored, group) for group in groups}
-
-
-def _group_score(network: nn.Module, group: Coupled) -> Tensor:
-    total, layers = torch.zeros(group.width, dtype=torch.float64), torch.zeros(group.width, dtype=torch.float64)
-    for name, owner in group.producers:
-        module, used = network.get_submodule(name), owner >= 0
-        sums = torch.zeros(group.width, dtype=torch.float64).index_add_(0, owner[used], _filter_score(module)[used])
-        counts = torch.bincount(owner[used], minlength=group.width)
-        total += sums / counts.clamp(min=1)
-        layers += counts > 0
-    return total / layers.clamp(min=1)
-
-
-def _filter_score(module: nn.Module) -> Tensor:
-    """The mean of |gradient x weight| over the fan-in of each output channel."""
-    saliency = (module.weight.grad * module.weight).detach().abs().double().cpu()
-    if getattr(module, "transposed", False):
-        saliency = saliency.transpose(0, 1)
-    return saliency.flatten(1).mean(1)
-
-
-def _backward(network: nn.Module, example: foreign.Example, seed: int) -> None:
+def _backward(network: nn.Module, example: Example, seed: int) -> None:
     """Gradients of the sum of all outputs, in training mode, on every parameter."""
     network.train().zero_grad(set_to_none=False)
-    try:
-        with foreign.seeded(seed, "scores"), torch.enable_grad():
-            output = foreign.call(network, example)
-            sum(tensor.sum() for tensor in foreign.floating(output)).backward()
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"the network cannot be trained on the example ({foreign.short(error)}): pass a mini-batch of two inputs "
-            f"or more, and leave out no_grad and detach"
-        ) from error
-    for parameter in network.parameters():
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-
-
-def _above(scored: Mapping[str, Tensor], percentile: float, sigma: float) -> channels.Keep:
-    """The channels at or above the percentile, and the best of the others where fewer than the share sigma are left."""
-    least = channels.least_kept({name: len(values) for name, values in scored.items()}, sigma=sigma)
-    counts = channels.surviving(scored, channels.threshold(scored, percentile))
-    return channels.pick(scored, {name: max(count, least[name]) for name, count in counts.items()})
-
-
-def _rounded(keep: channels.Keep, scored: Mapping[str, Tensor], multiple: int) -> channels.Keep:
-    """`keep` with the best of the removed channels put back until each number is a multiple, or all channels."""
-    result = {}
-    for name, kept in keep.items():
-        values = scored[name].clone()
-        values[kept] = float("inf")
-        count = min(len(values), -(-len(kept) // multiple) * multiple)
-        result[name] = values.argsort(descending=True, stable=True)[:count].sort().values
-    return result
-
-
-def _kept(scored, keep) -> dict[str, tuple[int, int]]:
-    return {name: (len(values), len(keep[name])) for name, values in scored.items()}
+    with foreign.trained_on(), foreign.seeded(seed, "scores"), torch.enable_grad():
+        sum(tensor.sum() for tensor in examples.floating(examples.call(network, example))).backward()
 
 
 def _draw_again(network: nn.Module, seed: int) -> None:
@@ -219,7 +137,7 @@ def _draw_again(network: nn.Module, seed: int) -> None:
                 module.reset_parameters()
 
 
-def _check_narrow(narrow: nn.Module, full: nn.Module, example: foreign.Example) -> None:
+def _check_narrow(narrow: nn.Module, full: nn.Module, example: Example) -> None:
     """The narrow network reads the example, in both modes, and answers in the shape of the full one."""
     try:
         found = foreign.shapes(foreign.outputs(narrow, example))
@@ -237,7 +155,7 @@ def _check_narrow(narrow: nn.Module, full: nn.Module, example: foreign.Example) 
         )
 
 
-def _costs(narrow: nn.Module, full: nn.Module, example: foreign.Example, seed: int) -> dict[str, float]:
+def _costs(narrow: nn.Module, full: nn.Module, example: Example, seed: int) -> dict[str, float]:
     parameters = [sum(value.numel() for value in one.parameters()) for one in (narrow, full)]
     counted = [foreign.multiplications(one, example) for one in (narrow, full)]
     seconds = step_seconds((narrow, full), example, seed=seed)
@@ -249,7 +167,7 @@ def _costs(narrow: nn.Module, full: nn.Module, example: foreign.Example, seed: i
     }
 
 
-def step_seconds(pair: Sequence[nn.Module], example: foreign.Example, *, repeats: int = 5, seed: int = 0) -> list:
+def step_seconds(pair: Sequence[nn.Module], example: Example, *, repeats: int = 5, seed: int = 0) -> list:
     """The median seconds of forward and backward pass of each network, taken in turns after one turn to warm up."""
     copies = [copy.deepcopy(network) for network in pair]
     times: list[list[float]] = [[] for _ in copies]

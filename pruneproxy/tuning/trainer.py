@@ -55,10 +55,15 @@ class Trainer:
             return of_tensors(self.source, self.labels, self.holdout).to(self.device)
         return (data.load(self.source) if isinstance(self.source, DataConfig) else self.source).to(self.device)
 
-    def example(self, count: int = 64) -> Tensor:
-        """A mini-batch of training inputs as the network sees them, for `tune`."""
+    def batch(self, count: int = 64) -> tuple[Tensor, Tensor]:
+        """A random mini-batch of training inputs as the network sees them, the same in every call, and their labels."""
         split = self.dataset.train
-        return data.prepare(split, torch.arange(min(count, len(split))), self.dataset)
+        rows = torch.randperm(len(split), generator=generator(0, "tuning", "example"))[:count]
+        return data.prepare(split, rows, self.dataset), split.labels[rows.to(split.labels.device)]
+
+    def example(self, count: int = 64) -> Tensor:
+        """The inputs of `batch`, for `tune`."""
+        return self.batch(count)[0]
 
     def __call__(
         self, network: nn.Module, settings: Mapping[str, object], *, seed: int = 0, report: Report | None = None

@@ -8,17 +8,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from torch import nn
+from torch import Tensor, nn
 
 from pruneproxy import search
 from pruneproxy.errors import UserError, choose
-from pruneproxy.search import Dimension, Outcome, Trial, storages
+from pruneproxy.examples import Example
+from pruneproxy.search import Outcome, Trial, storages
 from pruneproxy.search.parts import check_parts
+from pruneproxy.space import Dimension, Range, written
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import proxy as proxies
 from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
-from pruneproxy.tuning.space import Range, dimensions
 
 Train = Callable[..., float]  # train(network, settings, *, seed, report) -> score, larger is better
 Test = Callable[[nn.Module], float]
@@ -32,7 +33,7 @@ COMPARISONS = {
 
 def tune(
     factory: foreign.Factory,
-    example: foreign.Example,
+    example: Example,
     train: Train,
     space: Mapping[str, Range | list | Dimension],
     *,
@@ -43,6 +44,8 @@ def tune(
     percentile: float = 85.0,
     sigma: float = 0.15,
     round_to: int = 1,
+    score: str = "synflow",
+    labels: Tensor | None = None,
     weights: str = "kept",
     spare: str | Sequence[str] = (),
     seeds: int = 3,
@@ -61,12 +64,12 @@ def tune(
     report)` trains a network in place and returns its score, larger is better (NaN: diverged); it may call
     `report(epoch, score)`, which returns True when the trial should stop. `Trainer` is such a function.
 
-    The proxy is that of `build_proxy`, with the meaning of `percentile`, `sigma`, `round_to`, `weights` and `spare`
-    given there. `sampler` and `pruner` are names or objects of Optuna, which are copied, and of which a sampler's draws
-    follow from `seed` and its own; the pruner "hyperband" needs `epochs`, the most that a trial trains. The full
-    network is trained with the best settings for `seeds` seeds, each measured by `test(network)`, or by the score that
-    training returned. `compare` (a key of COMPARISONS) says against what regret is measured, and `margin`, in units of
-    the score, how much of it counts as none.
+    The proxy is that of `build_proxy`, with the meaning of `percentile`, `sigma`, `round_to`, `score`, `labels`,
+    `weights` and `spare` given there. `sampler` and `pruner` are names or objects of Optuna, which are copied; the
+    pruner "hyperband" needs `epochs`, the most that a trial trains. The full network is trained with the best settings
+    for `seeds` seeds, each measured by `test(network)`, or by the score that training returned. `compare` (a key of
+    COMPARISONS) says against what regret is measured, and `margin`, in units of the score, how much of it counts as
+    none.
 
     With `storage` "sqlite:///FILE" or "journal:FILE" a killed call goes on where it was when it is made again. A call
     with other arguments, weights or code is another study; of what `train`, `test` and `factory` use, that includes
@@ -82,13 +85,15 @@ def tune(
     _check(train, test, seeds, trials, configurations, margin, compare)
     check_parts(sampler, pruner)
     storages.check(storage)
-    dims, spare = dimensions(space), proxies.spared(spare)
+    dims, spare = written(space), proxies.spared(spare)
     proxy = proxies.build_proxy(
         factory,
         example,
         percentile=percentile,
         sigma=sigma,
         round_to=round_to,
+        score=score,
+        labels=labels,
         weights=weights,
         spare=spare,
         seed=seed,

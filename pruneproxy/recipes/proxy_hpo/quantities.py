@@ -2,13 +2,13 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from pruneproxy.evidence.effects import Cell, Effect, deviations, grouped, mean, resampled
-from pruneproxy.importance import main_effects
+from pruneproxy.importance import AVERAGED, fanova
 from pruneproxy.stats import CORRELATIONS
 
 CASE = ["case", "network", "title", "dataset", "data"]
@@ -222,7 +222,7 @@ class Quantities:
         """Spearman's correlation of importance and relative spread, per case and kind of search.
 
         Importance is the share of the variance of a search's accuracies that a hyperparameter explains alone
-        (`importance.main_effects`), averaged over searches; the spread of the selected values is their deviation over
+        (`fanova` over the mean), averaged over searches; the spread of the selected values is their deviation over
         the range that was tried. Searches are resampled.
         """
         found = []
@@ -236,8 +236,9 @@ class Quantities:
         return found
 
     def _importance(self, case, source, trials, selected, ranges) -> Effect | None:
+        forest = replace(AVERAGED, seed=self.seed)
         effects = {
-            seed: main_effects(scaled(rows), rows["value"], seed=self.seed)
+            seed: fanova(scaled(rows), rows["value"], over="mean", forest=forest)["importance"]
             for seed, rows in trials.groupby("search_seed")
             if len(rows) >= 4 and seed in selected.index
         }

@@ -7,11 +7,12 @@ import pandas as pd
 
 from pruneproxy import pareto
 from pruneproxy.evidence.effects import Effect
-from pruneproxy.importance import Axis, ForestConfig, fanova
+from pruneproxy.importance import ForestConfig, fanova
 from pruneproxy.recipes.sparse_tradeoff import fronts, influence
 from pruneproxy.recipes.sparse_tradeoff.experiments import space
 from pruneproxy.recipes.sparse_tradeoff.frames import HYPER
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER
+from pruneproxy.space import Dimension
 
 OBJECTIVES = tuple(one.name for one in fronts.OBJECTIVES)
 SPACE = "text"  # the thesis's own
@@ -100,12 +101,12 @@ class Importances:
         return found.reindex(HYPER).fillna(0.0)
 
 
-def _axes(rows: pd.DataFrame) -> list[Axis]:
+def _axes(rows: pd.DataFrame) -> list[Dimension]:
     """The hyperparameters of Table 4.2 that occur, from the least to the largest value that was drawn."""
     case = next(one for one in PAPER.values() if one.dataset == rows["dataset"].iloc[0])
     found = []
     for axis in influence.axes(space(case)):
-        values = rows[axis.name].dropna()
+        values = rows[axis.field].dropna()
         if axis.choices:
             found.append(axis)
         elif len(values):

@@ -10,12 +10,12 @@ import pandas as pd
 
 from pruneproxy import importance, pareto
 from pruneproxy.errors import UserError
-from pruneproxy.importance import Axis, ForestConfig, PanConfig, Partition
+from pruneproxy.importance import ForestConfig, PanConfig, Partition
 from pruneproxy.recipes.sparse_tradeoff import fronts
 from pruneproxy.recipes.sparse_tradeoff.experiments import space as dimensions_of
 from pruneproxy.recipes.sparse_tradeoff.frames import CASE, FIELDS, MEASURED, Frames, sparsity_of
 from pruneproxy.recipes.sparse_tradeoff.protocol import Case
-from pruneproxy.search import Dimension
+from pruneproxy.space import Dimension
 
 SMOOTH = ("sparsity", "update_frequency", "update_end", "lr", "momentum", "weight_decay", "epochs")
 SMOOTH += ("dropout", "smoothing", "first", "middle", "last")  # Fig. 6.2
@@ -29,19 +29,19 @@ SUBSETS = {
 }
 
 
-def axes(dimensions: Sequence[Dimension]) -> tuple[Axis, ...]:
-    """The hyperparameters of a space as axes, by their names in `Frames`."""
+def axes(dimensions: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """The hyperparameters of a space by their names in `Frames`, where all may be active."""
     names = {field: name for name, field in FIELDS.items()}
     return tuple(_axis(names[one.field], one) for one in dimensions)
 
 
-def _axis(name: str, one: Dimension) -> Axis:
+def _axis(name: str, one: Dimension) -> Dimension:
     if one.choices:
-        return Axis(name=name, choices=one.choices, default=one.default)
+        return Dimension(field=name, choices=one.choices, default=one.default)
     low, high, default = one.low, one.high, one.default
     if name == "sparsity":
         low, high, default = (sparsity_of(value) for value in (high, low, default))
-    return Axis(name=name, low=low, high=high, log=one.log, integer=one.integer, default=default)
+    return Dimension(field=name, low=low, high=high, log=one.log, integer=one.integer, default=default)
 
 
 def configurations(frames: Frames, dataset: str, *, space: str | None = None) -> pd.DataFrame:
@@ -153,7 +153,7 @@ def densities(table: pd.DataFrame, dimensions: Sequence[Dimension], **choices) -
     `log` says which of them are searched on a logarithmic scale.
     """
     found = _distribution(importance.densities, table, dimensions, SMOOTH, **choices)
-    return found.assign(log=found["hyperparameter"].isin([one.name for one in axes(dimensions) if one.log]))
+    return found.assign(log=found["hyperparameter"].isin([one.field for one in axes(dimensions) if one.log]))
 
 
 def shares(table: pd.DataFrame, dimensions: Sequence[Dimension]) -> pd.DataFrame:
@@ -162,7 +162,7 @@ def shares(table: pd.DataFrame, dimensions: Sequence[Dimension]) -> pd.DataFrame
 
 
 def _distribution(measure, table, dimensions, names, **choices) -> pd.DataFrame:
-    found = [one for one in axes(dimensions) if one.name in names]
+    found = [one for one in axes(dimensions) if one.field in names]
     if table.empty or not found:
         return pd.DataFrame(columns=["dataset", "hyperparameter", "configurations", "value"])
     return measure(table, found, **choices).assign(dataset=table["dataset"].iloc[0])

@@ -8,7 +8,8 @@ import pandas as pd
 import scipy
 
 from pruneproxy import published
-from pruneproxy.importance import Axis, ForestConfig, fanova
+from pruneproxy.importance import ForestConfig, fanova
+from pruneproxy.space import Dimension
 from pruneproxy.stats import Comparison, Summary, holm, p_value, welch
 
 PART = "sparse_tradeoff"
@@ -162,8 +163,8 @@ def filled_in(draws: int = 1000, *, trees: int = 20, seed: int = 0) -> pd.DataFr
     sparsity = np.where(algorithm == "Dense", np.nan, generator.uniform(0, 1, draws))
     settings = pd.DataFrame({"algorithm": algorithm, "sparsity": sparsity})
     axes = (
-        Axis(name="algorithm", choices=ALGORITHMS),
-        Axis(name="sparsity", low=0.0, high=1.0, default=0.5),
+        Dimension(field="algorithm", choices=ALGORITHMS),
+        Dimension(field="sparsity", low=0.0, high=1.0, default=0.5),
     )
     values = np.log10(1 - np.nan_to_num(sparsity))
     return pd.DataFrame(

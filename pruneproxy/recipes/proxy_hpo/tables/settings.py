@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pruneproxy.importance import main_effects
+from pruneproxy.importance import fanova
 from pruneproxy.published import read
 from pruneproxy.recipes.proxy_hpo.experiments import READINGS, source
 from pruneproxy.recipes.proxy_hpo.quantities import scaled
@@ -71,7 +71,7 @@ def importances(trials: pd.DataFrame, winners: pd.DataFrame) -> pd.DataFrame:
     """How much each of five hyperparameters matters to a search, and how widely its selected values spread.
 
     `importance` is the share of the variance of a search's accuracies that the hyperparameter explains alone
-    (`importance.main_effects`), the mean over searches; `spread` is the deviation of the selected values over the range
+    (`fanova` over the mean), the mean over searches; `spread` is the deviation of the selected values over the range
     that was tried. A search counts if four of its trials or more ran to their end; both columns are computed on the
     scale on which the hyperparameter was searched.
     """
@@ -83,7 +83,7 @@ def importances(trials: pd.DataFrame, winners: pd.DataFrame) -> pd.DataFrame:
         mine = done[np.logical_and.reduce([done[key] == value for key, value in zip(labels, name, strict=True)])]
         ranges = np.ptp(scaled(done[(done["network"] == name[0]) & (done["dataset"] == name[1])]), axis=0)
         effects = {
-            seed: main_effects(scaled(part), part["value"])
+            seed: fanova(scaled(part), part["value"], over="mean")["importance"]
             for seed, part in mine.groupby("search_seed")
             if len(part) >= FEWEST_TRIALS and seed in set(group["search_seed"])
         }
