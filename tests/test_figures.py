@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
-from test_claims import study
+from test_hp_space_claims import study
 
 from pruneproxy import stats
 from pruneproxy.errors import UserError

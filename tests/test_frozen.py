@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pruneproxy import commands
 from pruneproxy.recipes import RECIPES
+from pruneproxy.recipes.standing import verdicts
 
 FROZEN = Path(__file__).parent / "frozen"
 CASES = [(stem, scale) for stem, recipe in RECIPES.items() for scale in recipe.SCALES]
@@ -32,8 +32,8 @@ def numbers(effect: dict) -> list[float]:
 
 def effects_of(stem: str) -> dict:
     return {
-        verdict.claim: {"status": verdict.status, "value": verdict.value, "interval": verdict.interval, "p": verdict.p}
-        for verdict in commands.verdicts(stem)
+        verdict.claim: {"grade": verdict.grade, "value": verdict.value, "interval": verdict.interval, "p": verdict.p}
+        for verdict in verdicts([stem])[stem]
     }
 
 
@@ -46,7 +46,7 @@ def test_the_ids_of_all_specs_are_as_they_were(stem, scale):
 def test_the_committed_records_give_the_effects_that_they_gave(stem):
     known = read("verdicts")
     for claim, found in effects_of(stem).items():
-        assert found["status"] == known[claim]["status"], claim
+        assert found["grade"] == known[claim]["grade"], claim
         assert numbers(found) == pytest.approx(numbers(known[claim]), rel=1e-6, abs=1e-9, nan_ok=True), claim
 
 

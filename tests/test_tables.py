@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_claims import study
+from test_hp_space_claims import study
 
 from pruneproxy import published, stats
 from pruneproxy.errors import UserError

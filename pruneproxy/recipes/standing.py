@@ -43,22 +43,36 @@ def look_at(recipe, scale: str, cases: Sequence) -> int | None:
     """At which look at growing evidence cases with so many seeds are."""
     if scale not in GROWING:
         return None
-    own = {replace(case, seeds=1): case.seeds for case in recipe.cases(scale)}
-    looks = [(case.seeds - 1) // own.get(replace(case, seeds=1), case.seeds) for case in cases]
-    return max(looks, default=0)
+    own = {case.key: case.seeds for case in recipe.cases(scale)}
+    return max(((case.seeds - 1) // own.get(case.key, case.seeds) for case in cases), default=0)
 
 
 def complete_cases(recipe, cases: Iterable, store: Store, *, growing: bool = False) -> tuple:
     """The cases with as many seeds as are complete in the store, those with none left out.
 
-    With `growing` blocks of seeds beyond the protocol's own count too.
+    Experiments of which no seed is complete are left out of a case, so that they hold up none of the others. With
+    `growing` blocks of seeds beyond the protocol's own count are looked for too.
     """
     found = []
     for case in cases:
-        seeds = complete_seeds(recipe, case, store, growing=growing)
-        if seeds:
-            found.append(replace(case, seeds=seeds))
+        seeds = {part: complete_seeds(recipe, part, store, growing=growing) for part in parts(case)}
+        done = {part: count for part, count in seeds.items() if count}
+        if done:
+            found.append(replace(_together(case, done), seeds=min(done.values())))
     return tuple(found)
+
+
+def parts(case) -> tuple:
+    """A case as one case for each of its experiments, itself where it has none."""
+    if not hasattr(case, "experiments"):
+        return (case,)
+    return tuple(replace(case, experiments=(name,)) for name in case.experiments)
+
+
+def _together(case, kept: Iterable):
+    if not hasattr(case, "experiments"):
+        return case
+    return replace(case, experiments=tuple(name for part in kept for name in part.experiments))
 
 
 def complete_seeds(recipe, case, store: Store, *, growing: bool = False) -> int:
@@ -75,7 +89,7 @@ def complete_seeds(recipe, case, store: Store, *, growing: bool = False) -> int:
 def largest_scale(recipe, store: Store) -> str:
     """The largest scale of which a case is complete; `smoke` when there is none."""
     for scale in recipe.SCALES:
-        if any(complete_seeds(recipe, case, store) for case in recipe.cases(scale)):
+        if complete_cases(recipe, recipe.cases(scale), store):
             return scale
     return "smoke"
 

@@ -73,6 +73,11 @@ class Case:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
 
     @property
+    def key(self) -> str:
+        """How the case is named on a command line."""
+        return self.network
+
+    @property
     def title(self) -> str:
         """What was really trained."""
         known = {"mobilenet_v2": "MobileNetV2", "vgg16_bn": "VGG16-BN", "mlp": "MLP"}
