@@ -116,7 +116,7 @@ def status(options) -> list[str]:
         recipe = choose(name, RECIPES, "recipe")
         store = Store(records_folder(name, options.records))
         records = tuple(store)
-        for scale in [options.scale] if options.scale else recipe.SCALES:
+        for scale in [options.scale] if options.scale else recipe.scales:
             lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store, records))
     return lines
 
@@ -187,7 +187,7 @@ def claims(options) -> list[dict]:
     stems = [options.recipe] if options.recipe else None
     found = standing.verdicts(stems, scale=options.scale, records=options.records)
     return [
-        asdict(RECIPES[stem].CLAIMS[verdict.claim]) | asdict(verdict)
+        asdict(RECIPES[stem].claims[verdict.claim]) | asdict(verdict)
         for stem, verdicts in found.items()
         for verdict in verdicts
     ]

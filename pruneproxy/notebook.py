@@ -132,7 +132,7 @@ class Study:
         rows = [
             {
                 "claim": name,
-                "text": self.recipe.CLAIMS[name].text,
+                "text": self.recipe.claims[name].text,
                 "grade": found[name].grade,
                 "effect": found[name].effect or found[name].note,
                 "interval": _interval(found[name].interval),
@@ -145,7 +145,7 @@ class Study:
 
     @cached_property
     def _verdicts(self) -> list:
-        stem, judge = self.recipe.STEM, self.recipe.JUDGE
+        stem, judge = self.recipe.stem, self.recipe.judge
         family = {other: one.tested for other, one in standing.beside(self.store.folder, stem).items()}
         look = standing.look_at(self.recipe, self.scale, self.cases)
         return judge.evaluate(self.judged, scale=self.scale, others=standing.others(family, stem), look=look)
@@ -179,7 +179,7 @@ def open_study(stem: str, names: dict) -> Study:
     """
     recipe = choose(stem, RECIPES, "recipe")
     given = declared(names.get("In", [])) or [name for name, value in names.items() if isinstance(value, LITERALS)]
-    overrides = {name: names[name] for name in recipe.parameters() if name in given and names.get(name) is not None}
+    overrides = {name: names[name] for name in recipe.parameters if name in given and names.get(name) is not None}
     cases = recipe.cases(names["scale"], **overrides)
     specs = [spec for case in cases for spec in recipe.grid(case)]
     store = Store(records_folder(stem, names.get("records")))

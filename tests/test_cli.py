@@ -57,7 +57,7 @@ def test_status_counts_and_estimates(tmp_path, capsys):
     main(["status", "hp_space", "--scale", "paper", "--records", str(tmp_path)])
     assert re.search(r"828 missing   about \d+.\d (h|days|years) of one worker", capsys.readouterr().out)
     assert main(["status", "--records", str(tmp_path / "none")]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == sum(len(recipe.SCALES) for recipe in RECIPES.values())
+    assert len(capsys.readouterr().out.splitlines()) == sum(len(recipe.scales) for recipe in RECIPES.values())
 
 
 def test_claims_are_listed_as_text_and_as_json(tmp_path, capsys):
@@ -67,7 +67,7 @@ def test_claims_are_listed_as_text_and_as_json(tmp_path, capsys):
     assert "HS-16" in capsys.readouterr().out
     assert main(["claims", *words, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["claim"] for row in rows] == list(hp_space.CLAIMS) and all(row["text"] for row in rows)
+    assert [row["claim"] for row in rows] == list(hp_space.JUDGE.claims) and all(row["text"] for row in rows)
 
 
 def test_models_and_data_are_listed(tmp_path, capsys):
@@ -96,7 +96,7 @@ def test_models_and_data_are_listed(tmp_path, capsys):
         ),
         (["run", "hp_space", "--scale", "smoke", "--set", "epochs"], "expected --set name=value, got 'epochs'"),
         (["run", "hp_space", "--scale", "smoke", "--set", "model=resnet9"], "unknown model 'resnet9'"),
-        (["run", "hp_space", "--scale", "smoke", "--set", "dataset=cifar11"], "unknown data set 'cifar11'"),
+        (["run", "hp_space", "--scale", "smoke", "--set", "data=cifar11"], "unknown data set 'cifar11'"),
         (["run", "hp_space", "--scale", "smoke", "--set", "networks=vgg"], "unknown network at this scale 'vgg'"),
         (["run", "hp_space", "--scale", "smoke", "--device", "tpu"], "unknown device 'tpu'"),
         (["run", "hp_space", "--scale", "smoke", "--device", "cuda:77"], "expected the CUDA device cuda:77"),
@@ -128,7 +128,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(words, expected, tmp_path, ca
 def test_missing_data_say_how_to_get_them_and_lose_nothing(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PRUNEPROXY_DATA", str(tmp_path / "data"))
     words = ["run", "hp_space", "--scale", "smoke", "--device", "cpu", "--records", str(tmp_path), *SMALL]
-    assert main([*words, "--set", "dataset=mnist"]) == 2
+    assert main([*words, "--set", "data=mnist"]) == 2
     assert "pruneproxy data get mnist" in capsys.readouterr().err
 
 
@@ -226,7 +226,7 @@ def test_status_knows_every_scale_of_every_recipe(tmp_path, capsys):
     assert main(["status", "--records", str(tmp_path)]) == 0
     shown = capsys.readouterr().out
     for name, recipe in RECIPES.items():
-        assert [line.split()[1] for line in shown.splitlines() if line.startswith(name)] == list(recipe.SCALES)
+        assert [line.split()[1] for line in shown.splitlines() if line.startswith(name)] == list(recipe.scales)
 
 
 def test_searches_run_on_the_storage_that_is_asked_for(tmp_path, capsys):

@@ -13,7 +13,7 @@ from pruneproxy.recipes import RECIPES
 from pruneproxy.recipes.standing import verdicts
 
 FROZEN = Path(__file__).parent / "frozen"
-CASES = [(stem, scale) for stem, recipe in RECIPES.items() for scale in recipe.SCALES]
+CASES = [(stem, scale) for stem, recipe in RECIPES.items() for scale in recipe.scales]
 
 
 def read(name: str) -> dict:

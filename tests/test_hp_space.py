@@ -34,7 +34,7 @@ def test_the_paper_scale_is_the_thesis_protocol_in_full():
     assert np.allclose(steps, 0.4, atol=1e-5)
 
 
-@pytest.mark.parametrize("scale", hp_space.SCALES)
+@pytest.mark.parametrize("scale", hp_space.RECIPE.scales)
 def test_every_scale_asks_for_each_variant_at_every_setting_once(scale):
     for case in hp_space.cases(scale):
         specs = hp_space.grid(case)
@@ -57,7 +57,7 @@ def test_the_prior_lies_on_the_grid_so_that_scoring_costs_no_extra_run(scale):
 def test_the_cuts_of_a_scale_are_exactly_its_differences():
     assert all(hp_space.cut(case) == {} for case in hp_space.cases("paper"))
     changed = hp_space.cut(hp_space.cases("lab", networks="resnet56", epochs="5")[0])
-    assert changed["epochs"] == (180, 5) and changed["dataset"] == ("cifar10", "fashion_mnist")
+    assert changed["epochs"] == (180, 5) and changed["data"] == ("cifar10", "fashion_mnist")
     assert "batch_size" in changed and "momentum" not in changed
 
 
@@ -81,7 +81,7 @@ def test_values_are_overridden_by_text_or_by_value():
         ({"lr_log10": "-1"}, "two ends of a grid"),
         ({"lr_log10": "0,-1"}, "two ends of a grid"),
         ({"targets": "2"}, "share of the multiplications"),
-        ({"dataset": "minst"}, "did you mean 'mnist'"),
+        ({"data": "minst"}, "did you mean 'mnist'"),
     ],
 )
 def test_a_wrong_value_is_refused_before_anything_runs(wrong, expected):

@@ -58,8 +58,8 @@ def functions_in(path):
     }
 
 
-ROWS = hp_space.ROWS
-EVERY = collect(*(recipe.ROWS for recipe in RECIPES.values()))
+ROWS = hp_space.RECIPE.ledger
+EVERY = collect(*(recipe.ledger for recipe in RECIPES.values()))
 
 
 @pytest.mark.parametrize("row", EVERY, ids=lambda row: row.id)

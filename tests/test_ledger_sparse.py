@@ -202,7 +202,7 @@ def test_defaults_and_fixed_values_update_at_other_steps():
         config = SparseConfig(interval=interval, end=end)
         return sum(config.due(step, total) for step in range(total))
 
-    ours, code, printed = updates(case.interval, case.end), updates(10, 0.75), updates(10, 0.8)
+    ours, code, printed = updates(case.base.sparse.interval, case.base.sparse.end), updates(10, 0.75), updates(10, 0.8)
     assert (ours, code, printed) == (17, 703, 750) and SparseConfig().interval == 10 and SparseConfig().end == 0.8
 
 
@@ -296,7 +296,7 @@ def test_projections_cost_what_identities_do_not():
     assert extra == 2 * 32 * 16 * 16 * 16 == 64 * 32 * 8 * 8 + 32 * 16 * 16 * 16
     names = {layer.name for layer in costs.layers(projected) if layer.shortcut and layer.kind == "conv"}
     assert names == {"layer2.0.downsample.0", "layer3.0.downsample.0"}
-    assert protocol.PAPER["cifar-10"].shortcut == "B"
+    assert protocol.PAPER["cifar-10"].base.model.shortcut == "B"
 
 
 def test_a_block_with_zero_scale_starts_as_its_shortcut():
@@ -410,6 +410,7 @@ def test_images_that_fill_no_batch_are_charged_without_a_step(digits):
 
 def test_the_recipe_takes_the_readings_that_the_rows_call_its_own():
     for case in protocol.PAPER.values():
-        assert (case.semantics, case.kept_dense, case.drop) == ("text", "none", None)
-        assert (case.dropout_placed, case.dropout_drawn, case.normalise) == ("text", "batch", "train")
+        spec = case.base
+        assert (spec.sparse.semantics, spec.sparse.kept_dense, spec.sparse.drop) == ("text", "none", None)
+        assert (spec.model.dropout_placed, spec.train.dropout_drawn, spec.data.normalise) == ("text", "batch", "train")
     assert sparse_tradeoff.__doc__

@@ -578,7 +578,7 @@ def test_weight_decay_is_second_and_third_on_tabular_data():
 
 def test_one_of_three_intervals_is_an_epoch():
     sizes = table("table-4.3", "dataset")["train_size"] // table("table-5.3", "dataset")["batch_size"]
-    intervals = {case.dataset: case.interval for case in protocol.PAPER.values()}
+    intervals = {case.dataset: case.base.sparse.interval for case in protocol.PAPER.values()}
     stated = table("table-A.1").query("hyperparameter == 'update frequency'").set_index("dataset")["value"].astype(int)
     assert intervals == stated.to_dict()
     found = {dataset: (intervals[dataset], int(sizes[dataset])) for dataset in ("MNIST", "Higgs", "Elec2")}
@@ -631,7 +631,7 @@ def test_ranks_cannot_tell_an_exponential_from_a_power():
 
 
 def test_wording_rows_offer_no_option():
-    row = next(row for row in sparse_tradeoff.ROWS if row.id == "002 labels")
+    row = next(row for row in sparse_tradeoff.RECIPE.ledger if row.id == "002 labels")
     assert row.option == "" and row.effect is None
 
 

@@ -17,7 +17,7 @@ from pruneproxy.store import Store
 # The runs behind the main table of 000; its other experiments vary the choices of the ledger on purpose.
 OVERRIDES = {"proxy_hpo": {"experiments": "main"}}
 RECORDS = Path(__file__).parents[1] / "notebooks" / "records" / "proxy_hpo"
-ROWS = [(stem, row) for stem, recipe in RECIPES.items() for row in recipe.ROWS]
+ROWS = [(stem, row) for stem, recipe in RECIPES.items() for row in recipe.ledger]
 
 
 def named(id):

@@ -64,7 +64,8 @@ def test_only_declared_parameters_override_the_protocol(tmp_path):
     cells = [PARAMETERS, "epochs = 7"]
     given = names(tmp_path, missing="skip", epochs=5, In=cells)
     study = notebook.open_study("hp_space", given)
-    assert study.cases[0].epochs == 5 and study.cases[0].train_images == 300
+    base = study.cases[0].base
+    assert base.train.epochs == 5 and base.data.train_images == 300
 
 
 def test_a_figure_is_signed_with_its_provenance(tmp_path):

@@ -81,7 +81,7 @@ def test_the_searched_ranges_are_those_of_table_2():
     assert not any(d.log for d in proxy_hpo.space(linear))
 
 
-@pytest.mark.parametrize("scale", proxy_hpo.SCALES)
+@pytest.mark.parametrize("scale", proxy_hpo.RECIPE.scales)
 def test_every_spec_of_a_scale_is_there_once_and_its_needs_too(scale):
     specs = proxy_hpo.specs(scale)
     ids = [spec.id for spec in specs]
@@ -94,7 +94,7 @@ def test_a_winner_is_trained_with_a_seed_that_no_search_used_and_judged_on_anoth
     for case in proxy_hpo.cases("lab"):
         winners = [spec for spec in proxy_hpo.grid(case) if isinstance(spec, WinnerSpec)]
         for spec in winners:
-            assert spec.target.prune is None and spec.target.model == experiments.network(case)
+            assert spec.target.prune is None and spec.target.model == case.base.model
             assert spec.target.seed >= experiments.FRESH > spec.search.base.seed
             assert (spec.search.base.train.evaluate_on, spec.target.train.evaluate_on) == ("validation", "test")
 
@@ -134,7 +134,7 @@ def test_an_unknown_source_experiment_or_value_is_named():
         ({"lr": "0.1,0.01"}, "low,high with low <= high, got"),
         ({"trials": "abc"}, "trials: expected a value of type int, got 'abc'"),
         ({"trials": 0}, "trials must be at least 1"),
-        ({"residual": "some"}, "unknown residual policy 'some'"),
+        ({"scope": "some"}, "unknown scope 'some'"),
         ({"shorter": 0.0}, "shorter must be a share"),
         ({"spacing": "quadratic"}, "unknown spacing of the searched ranges"),
     ):
@@ -167,13 +167,13 @@ def test_frames_have_a_row_for_every_winner_trial_epoch_timing_and_shared_settin
     assert len(found.configs) == entries["configs"] and len(found.timings) == 2 * len(case.timed_batches)
     assert list(found.readings["source"]) == list(experiments.READINGS)
     assert found.readings["multiplications"].between(0, 1).all()
-    assert len(found.curves) == entries["curves"] * case.epochs
+    assert len(found.curves) == entries["curves"] * case.base.train.epochs
     assert (found.trials.groupby(["experiment", "search_id"]).size() == 2).all()
     assert set(found.widths["group"]) == {"layer1", "layer2", "layer3", "layer1.0.conv1"} | {
         "layer2.0.conv1",
         "layer3.0.conv1",
     }
-    assert (found.widths["share"] >= case.sigma).all()
+    assert (found.widths["share"] >= case.base.prune.channels.sigma).all()
 
 
 def test_a_row_of_a_winner_repeats_what_its_records_say(ran):

@@ -13,7 +13,7 @@ from devtools import Sided
 
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.effects import Cell, deviations, grouped, resampled
-from pruneproxy.recipes.proxy_hpo import CLAIMS, check, evaluate, printed_verdicts
+from pruneproxy.recipes.proxy_hpo import JUDGE, check, evaluate, printed_verdicts
 from pruneproxy.recipes.proxy_hpo.claims import COLUMNS as READ
 from pruneproxy.recipes.proxy_hpo.claims import RULES, TABLES
 from pruneproxy.recipes.proxy_hpo.frames import COLUMNS, Frames
@@ -166,8 +166,8 @@ def trials(weights, seeds=30, count=40) -> pd.DataFrame:
 
 
 def test_every_claim_has_a_rule_and_tables():
-    assert list(CLAIMS) == list(TABLES) == [f"PH-{number:02d}" for number in range(1, 16)]
-    assert set(RULES) == {name for name, claim in CLAIMS.items() if claim.rule == "code"}
+    assert list(JUDGE.claims) == list(TABLES) == [f"PH-{number:02d}" for number in range(1, 16)]
+    assert set(RULES) == {name for name, claim in JUDGE.claims.items() if claim.rule == "code"}
 
 
 def test_the_columns_that_are_read_are_columns_of_the_tables():
@@ -303,7 +303,7 @@ def test_spread_is_correlated_with_importance():
 
 def test_no_records_mean_not_run_and_say_what_is_needed():
     found = [Sided(v) for v in evaluate(empty(), scale="smoke")]
-    assert [v.claim for v in found] == list(CLAIMS)
+    assert [v.claim for v in found] == list(JUDGE.claims)
     assert all(v.side == "not run" and v.note.startswith("needs ") and v.scale == "smoke" for v in found)
 
 
@@ -320,7 +320,7 @@ def test_evaluate_leaves_the_tables_alone_and_does_not_depend_on_the_order_of_re
     before = given.winners.copy(deep=True)
     one, other = verdicts(given), verdicts(frames(given.winners.sample(frac=1, random_state=0)))
     pd.testing.assert_frame_equal(given.winners, before)
-    for name in CLAIMS:
+    for name in JUDGE.claims:
         assert one[name].value == pytest.approx(other[name].value) and one[name].side == other[name].side
 
 

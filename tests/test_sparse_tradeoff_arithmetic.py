@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from pruneproxy.published import read
-from pruneproxy.recipes.sparse_tradeoff import arithmetic, prior
+from pruneproxy.recipes.sparse_tradeoff import PAPER, arithmetic, cases, prior
 from pruneproxy.recipes.sparse_tradeoff.experiments import space
-from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, cases
 from pruneproxy.search import Dimension
 from pruneproxy.sparse import SparseConfig
 
@@ -65,7 +64,7 @@ def test_shares_are_those_of_draws_that_sparse_training_counts():
     dimensions = {one.field: one for one in space(case, "fixed")}
     for _ in range(4000):
         drawn = {name: dimensions[name].at(rng.random()) for name in dimensions if name.startswith(("sparse", "train"))}
-        steps = -(-case.train_images // case.batch_size) * drawn["train.epochs"]
+        steps = -(-case.base.data.train_images // case.base.train.batch_size) * drawn["train.epochs"]
         config = SparseConfig(interval=drawn["sparse.interval"], end=drawn["sparse.end"])
         hits += any(config.due(step, steps) for step in range(steps))
     assert hits / 4000 == pytest.approx(arithmetic.updating([case])["fixed"].item(), abs=0.03)

@@ -15,7 +15,7 @@ from pruneproxy import published
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.effects import share
 from pruneproxy.importance import fanova
-from pruneproxy.recipes.sparse_tradeoff import CLAIMS, arithmetic, check, evaluate, fronts, printed_verdicts
+from pruneproxy.recipes.sparse_tradeoff import JUDGE, arithmetic, check, evaluate, fronts, printed_verdicts
 from pruneproxy.recipes.sparse_tradeoff.claims import RESTS
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS, Frames
 from pruneproxy.recipes.sparse_tradeoff.printed import Printed
@@ -170,7 +170,7 @@ def status(found: Frames, claim: str, **choices) -> str:
 
 
 def test_every_claim_rests_on_something():
-    assert list(CLAIMS) == list(RESTS) == [f"ST-{number:02d}" for number in range(1, 21)]
+    assert list(JUDGE.claims) == list(RESTS) == [f"ST-{number:02d}" for number in range(1, 21)]
 
 
 def test_printed_quantities_are_those_that_are_measured():
@@ -397,7 +397,7 @@ def test_a_single_seed_decides_nothing_but_counts():
 
 def test_no_records_mean_not_run_and_say_what_is_needed():
     found = [Sided(v) for v in evaluate(framed(), scale="smoke")]
-    assert [v.claim for v in found] == list(CLAIMS)
+    assert [v.claim for v in found] == list(JUDGE.claims)
     assert {v.claim for v in found if v.side != "not run"} == {"ST-03"}  # computed
     assert all(v.note.startswith("needs ") and v.scale == "smoke" for v in found if v.side == "not run")
 
@@ -419,7 +419,7 @@ def test_evaluate_leaves_the_tables_alone_and_does_not_depend_on_the_order_of_re
     mixed = Frames(**{name: getattr(given, name).sample(frac=1, random_state=0) for name in COLUMNS})
     one, other = verdicts(given, replicates=200), verdicts(mixed, replicates=200)
     pd.testing.assert_frame_equal(given.runs, before)
-    for name in CLAIMS:
+    for name in JUDGE.claims:
         assert one[name].side == other[name].side
         if one[name].value is not None:
             assert one[name].value == pytest.approx(other[name].value)

@@ -13,12 +13,12 @@ from scipy.stats import ttest_ind
 from pruneproxy.errors import UserError
 from pruneproxy.importance import ForestConfig, PanConfig
 from pruneproxy.published import read
-from pruneproxy.recipes.sparse_tradeoff import figures, fronts, influence, tables
+from pruneproxy.recipes.sparse_tradeoff import PAPER, cases, figures, fronts, influence, tables
 from pruneproxy.recipes.sparse_tradeoff import frames as views
 from pruneproxy.recipes.sparse_tradeoff.experiments import at, fixed, space
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS, HYPER, Frames
-from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, cases
 from pruneproxy.search import Dimension
+from pruneproxy.space import apply
 from pruneproxy.specs import to_dict
 
 EMPTY = Frames(**{name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()})
@@ -26,7 +26,7 @@ ABOUT = {"architecture": "MLP", "data": "digits", "title": "MLP 8-8-8"}
 
 
 # As in the thesis, but for images that are shown as they are.
-THESIS = {name: replace(case, augment="none") for name, case in PAPER.items()}
+THESIS = {name: replace(case, base=apply(case.base, {"data.augment": "none"})) for name, case in PAPER.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -342,7 +342,7 @@ def hypercube(count=120, dataset="MNIST", space="text") -> list[dict]:
 
 
 def test_axes_are_those_of_the_space_with_sparsity_for_density():
-    found = {axis.name: axis for axis in influence.axes(SPACE)}
+    found = {axis.field: axis for axis in influence.axes(SPACE)}
     assert list(found) == ["algorithm", "sparsity", "layers", "lr"]
     assert (found["sparsity"].low, found["sparsity"].high, found["sparsity"].default) == (0, 0.99, 0.5)
     assert found["lr"].log and found["layers"].integer and found["algorithm"].choices == ("rigl", "set", "dense")
@@ -585,7 +585,7 @@ def test_figures_without_records_say_what_is_missing():
 def test_smoke_cases_have_axes_for_everything_that_is_searched():
     for case in cases("smoke"):
         for name in ("text", "fixed"):
-            names = [axis.name for axis in influence.axes(space(replace(case, space=name)))]
+            names = [axis.field for axis in influence.axes(space(replace(case, space=name)))]
             assert len(names) == len(set(names)) and set(names) <= set(HYPER)
 
 

@@ -63,7 +63,7 @@ def test_all_specs_of_a_scale_have_different_ids():
     assert len({spec.id for spec in specs}) == len(specs)
 
 
-@pytest.mark.parametrize("scale", hp_space.SCALES)
+@pytest.mark.parametrize("scale", hp_space.RECIPE.scales)
 def test_a_record_holds_a_spec_that_can_be_read_back(scale):
     for spec in hp_space.specs(scale)[::40]:
         assert from_dict(RunSpec, to_dict(spec)) == spec

@@ -7,6 +7,7 @@ import pytest
 from pruneproxy import runs, workers
 from pruneproxy.__main__ import main
 from pruneproxy.recipes import RECIPES, deciding, hp_space, standing
+from pruneproxy.recipes.recipe import Recipe
 from pruneproxy.runs import verifying
 from pruneproxy.store import Store
 
@@ -41,13 +42,14 @@ def test_blocks_beyond_the_protocols_own_count_where_evidence_grows(store, small
 
 
 def test_looks_are_counted_in_blocks_of_the_protocols_seeds():
-    cases = hp_space.cases("lab")
-    assert standing.look_at(hp_space, "smoke", cases) is None and standing.look_at(hp_space, "lab", cases) == 0
-    assert standing.look_at(hp_space, "lab", [replace(case, seeds=2 * case.seeds) for case in cases]) == 1
+    recipe = RECIPES["hp_space"]
+    cases = recipe.cases("lab")
+    assert standing.look_at(recipe, "smoke", cases) is None and standing.look_at(recipe, "lab", cases) == 0
+    assert standing.look_at(recipe, "lab", [replace(case, seeds=2 * case.seeds) for case in cases]) == 1
 
 
 def test_a_scale_of_which_nothing_is_complete_is_not_shown(tmp_path):
-    assert standing.largest_scale(hp_space, Store(tmp_path)) == "smoke"
+    assert standing.largest_scale(RECIPES["hp_space"], Store(tmp_path)) == "smoke"
 
 
 @pytest.fixture
@@ -55,12 +57,13 @@ def growing(monkeypatch, small):
     """As if scale smoke were the one that grows, with the small grid as its only case."""
     for module in (standing, deciding):
         monkeypatch.setattr(module, "GROWING", ("smoke",))
-    monkeypatch.setattr(hp_space, "cases", lambda scale, **overrides: (replace(small, seeds=2),))
+
+    monkeypatch.setattr(Recipe, "cases", lambda self, scale, **overrides: (replace(small, seeds=2),))
 
 
-def test_the_next_block_is_that_of_the_case_whose_claims_are_open(store, growing):
+def test_the_next_block_is_that_of_the_case_whose_claims_are_open(store, growing, small):
     (block,) = deciding.blocks(["hp_space"], records=str(store.folder))
-    assert block.seeds == 4 and len(block.specs) == 2 * len(hp_space.grid(hp_space.cases("smoke")[0]))
+    assert block.seeds == 4 and len(block.specs) == 2 * len(hp_space.grid(replace(small, seeds=2)))
     assert block.seconds > 0
 
 

@@ -29,9 +29,9 @@ def read(records: Path, *, scale: str | None = None) -> Evidence:
     folders = {stem: records / stem for stem in RECIPES}
     found = cached("evidence", (folders_hash(folders.values()), scale), lambda: _judged(folders, scale))
     return Evidence(
-        claims=tuple(claim for recipe in RECIPES.values() for claim in recipe.CLAIMS.values()),
+        claims=tuple(claim for recipe in RECIPES.values() for claim in recipe.claims.values()),
         verdicts=tuple(from_dict(Verdict, verdict) for verdict in found["verdicts"]),
-        rows=collect(*(recipe.ROWS for recipe in RECIPES.values())),
+        rows=collect(*(recipe.ledger for recipe in RECIPES.values())),
         scales=found["scales"],
     )
 

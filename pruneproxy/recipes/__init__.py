@@ -1,5 +1,5 @@
-"""What each paper runs, shows and claims. A recipe is a module with SCALES, parameters(), specs(scale, **overrides)."""
+"""What each paper runs, shows and claims. `recipe.Recipe` is the contract that every part keeps."""
 
 from pruneproxy.recipes import hp_space, proxy_hpo, sparse_tradeoff
 
-RECIPES = {recipe.STEM: recipe for recipe in (proxy_hpo, hp_space, sparse_tradeoff)}
+RECIPES = {part.RECIPE.stem: part.RECIPE for part in (proxy_hpo, hp_space, sparse_tradeoff)}

@@ -1,69 +1,116 @@
-"""A protocol stated once, smaller scales as differences from it, and overrides: what every recipe has."""
+"""What every recipe is: its contract, and the cases that it makes its specs from."""
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 from types import ModuleType
-from typing import Generic, TypeVar
 
-from pruneproxy.errors import choose
-from pruneproxy.specs import check_names, parse
+from pruneproxy.evidence import ledger
+from pruneproxy.evidence.claims import Claim
+from pruneproxy.evidence.verdicts import Judge
+from pruneproxy.models import ModelConfig
+from pruneproxy.recipes.protocol import Protocol
+from pruneproxy.runs import RunSpec
 
-Case = TypeVar("Case")  # a recipe's frozen dataclass of protocol values
+NAMES = {"mobilenet_v2": "MobileNetV2", "vgg16_bn": "VGG16-BN", "mlp": "MLP"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Protocol(Generic[Case]):
-    """`paper` has the published cases by key, `cuts` what each scale changes in those that it has.
+class Case:
+    """What is asked of one network on one data set.
 
-    `identity` are the fields that say what a case is, which nobody overrides. The value `chosen` keeps only the cases
-    that it names, and `noun` says in errors what such a name stands for.
+    Every spec of the case is made from `base`; the other fields say what is varied and how often. A `seed` is one
+    repetition of every arm that is compared, and equal seeds are paired. Recipes have cases of their own, with a `key`.
     """
 
-    paper: Mapping[str, Case]
-    cuts: Mapping[str, Mapping[str, Mapping]]
-    chosen: str
-    noun: str
-    identity: tuple[str, ...]
+    base: RunSpec
+    seeds: int = 1
+
+    @property
+    def title(self) -> str:
+        """What was really trained."""
+        return network_title(self.base.model)
+
+
+def network_title(model: ModelConfig) -> str:
+    """A network's name as readers know it, e.g. `MobileNetV2 x 0.25`."""
+    name = NAMES.get(model.name) or model.name.replace("resnet", "ResNet-")
+    return name if model.width == 1 else f"{name} x {model.width:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A spec and the place that it has in a table or figure."""
+
+    spec: object
+    experiment: str = ""
+    labels: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A paper's part: all that the commands, the notebooks and the book ask of it.
+
+    `entries(case)` is everything that a case runs, in the order in which it is of most use; `frame(records, cases)` is
+    the table, or the tables, of the records that belong to cases, and `judge` reads the claims from them. `linked` is
+    for cases that name each other.
+    """
+
+    stem: str
+    title: str
+    protocol: Protocol
+    entries: Callable[[Case], Iterable[Entry]]
+    frame: Callable[[list[dict], tuple[Case, ...]], object]
+    judge: Judge
+    linked: Callable[[tuple[Case, ...]], tuple[Case, ...]] = tuple
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        """The names of the scales, the paper's own first."""
+        return tuple(self.protocol.cuts)
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of all protocol values that may be overridden."""
-        return (self.chosen, *(name for name in self._hints if name not in self.identity))
+        return self.protocol.parameters
 
     @property
-    def _hints(self) -> dict[str, type]:
-        return {field.name: field.type for field in fields(next(iter(self.paper.values())))}
+    def claims(self) -> dict[str, Claim]:
+        """The paper's claims by id."""
+        return self.judge.claims
 
-    def cases(self, scale: str, overrides: Mapping) -> dict[str, Case]:
-        """The cases of a scale by key, with protocol values replaced.
+    @cached_property
+    def ledger(self) -> tuple[ledger.Row, ...]:
+        """Where the paper's text, its formulae and its released code differ."""
+        return ledger.read(self.stem)
 
-        Values may be text, as a command line gives them; None leaves the scale's own.
-        """
-        cuts = choose(scale, self.cuts, "scale")
-        given = {name: value for name, value in overrides.items() if value is not None}
-        check_names(given, self.parameters, what="protocol value")
-        names = self._names(given.pop(self.chosen, tuple(cuts)), cuts)
-        values = {name: self._value(name, value) for name, value in given.items()}
-        return {name: replace(self.paper[name], **(cuts[name] | values)) for name in names}
+    def cases(self, scale: str, **overrides) -> tuple[Case, ...]:
+        """The cases of a scale, with any protocol value replaced (`Protocol.cases`)."""
+        return self.linked(tuple(self.protocol.cases(scale, overrides).values()))
 
-    def _names(self, given, cuts) -> tuple[str, ...]:
-        names = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else tuple(given)
-        for name in names:
-            choose(name, cuts, f"{self.noun} at this scale")
-        return names
-
-    def _value(self, name: str, value):
-        if isinstance(value, str):
-            return parse(self._hints[name], value, name=name)
-        return tuple(value) if isinstance(value, list) else value
-
-    def cut(self, case: Case, key: str) -> dict[str, tuple]:
+    def cut(self, case: Case) -> dict[str, tuple]:
         """What `case` changes against the paper: name -> (paper, here)."""
-        full = self.paper[key]
-        names = [name for name in self._hints if name not in self.identity]
-        pairs = {name: (getattr(full, name), getattr(case, name)) for name in names}
-        return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+        return self.protocol.cut(case)
+
+    def grid(self, case: Case) -> list:
+        """Every spec of a case once, each after those that it needs."""
+        found = {}
+        for entry in self.entries(case):
+            for needed in _with_needs(entry.spec):
+                found.setdefault(needed.id, needed)
+        return list(found.values())
+
+    def specs(self, scale: str, **overrides) -> list:
+        """Every spec of the recipe at a scale once."""
+        found = (spec for case in self.cases(scale, **overrides) for spec in self.grid(case))
+        return list({spec.id: spec for spec in found}.values())
+
+
+def _with_needs(spec) -> Iterable:
+    for needed in spec.needs:
+        yield from _with_needs(needed)
+    yield spec
 
 
 def loaded_when_asked_for(package: str, *modules: str) -> Callable[[str], ModuleType]:
@@ -75,17 +122,3 @@ def loaded_when_asked_for(package: str, *modules: str) -> Callable[[str], Module
         return importlib.import_module(f"{package}.{name}")
 
     return found
-
-
-def experiments_of(overrides: Mapping, known: Mapping[str, str]) -> tuple[str, ...]:
-    """The experiments that the value `experiments` asks for, all without one; it may be text with commas."""
-    given = overrides.get("experiments")
-    names = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else tuple(given or known)
-    for name in names:
-        choose(name, known, "experiment")
-    return names
-
-
-def keep_experiments(case: Case, wanted: tuple[str, ...]) -> Case:
-    """`case` with those of its experiments that are in `wanted`."""
-    return replace(case, experiments=tuple(name for name in case.experiments if name in wanted))

@@ -36,7 +36,7 @@ class Standing:
     def tested(self) -> dict[str, Tested]:
         """Every claim with what the records say of it."""
         specs = [spec for case in self.cases for spec in self.recipe.grid(case)]
-        return self.recipe.JUDGE.tested(self.recipe.frame(select(self.store, specs), self.cases))
+        return self.recipe.judge.tested(self.recipe.frame(select(self.store, specs), self.cases))
 
 
 def look_at(recipe, scale: str, cases: Sequence) -> int | None:
@@ -88,7 +88,7 @@ def complete_seeds(recipe, case, store: Store, *, growing: bool = False) -> int:
 
 def largest_scale(recipe, store: Store) -> str:
     """The largest scale of which a case is complete; `smoke` when there is none."""
-    for scale in recipe.SCALES:
+    for scale in recipe.scales:
         if complete_cases(recipe, recipe.cases(scale), store):
             return scale
     return "smoke"
@@ -114,7 +114,7 @@ def graded(found: Mapping[str, Standing]) -> dict[str, list[Verdict]]:
     for stem, one in found.items():
         family |= {other: near.tested for other, near in beside(one.store.folder, stem, family).items()}
     return {
-        stem: one.recipe.JUDGE.graded(one.tested, scale=one.scale, others=others(family, stem), look=one.look)
+        stem: one.recipe.judge.graded(one.tested, scale=one.scale, others=others(family, stem), look=one.look)
         for stem, one in found.items()
     }
 

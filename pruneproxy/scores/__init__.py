@@ -56,11 +56,17 @@ GROUPWISE = {
     "random": drawn,
 }
 SCORES = {**LAYERWISE, **GROUPWISE}
+USUAL = Choices()
 NEED_BATCH = ("synflow", "3sp", "3sp-compute")
 
 
 def of_groups(
-    model: nn.Module, groups: Iterable, *, score: str, choices: Choices, layered: Mapping[str, Tensor] | None = None
+    model: nn.Module,
+    groups: Iterable,
+    *,
+    score: str,
+    choices: Choices = USUAL,
+    layered: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Per group, the score of each of its channels, in float64 on the CPU.
 

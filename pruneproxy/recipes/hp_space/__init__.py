@@ -1,43 +1,34 @@
 """Paper 001, Matthiesen 2023: does pruning move the good region of learning rate and weight decay?"""
 
-from pruneproxy.evidence import ledger
 from pruneproxy.recipes.hp_space import noise, tables
 from pruneproxy.recipes.hp_space.claims import JUDGE
 from pruneproxy.recipes.hp_space.frames import architectures, frame
-from pruneproxy.recipes.hp_space.protocol import (
-    PAPER,
-    SCALES,
-    Case,
-    cases,
-    cut,
-    exponents,
-    grid,
-    parameters,
-    specs,
-    variant,
-)
+from pruneproxy.recipes.hp_space.protocol import PAPER, PROTOCOL, Case, entries, exponents, variant
 from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
-from pruneproxy.recipes.recipe import loaded_when_asked_for
+from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 
-CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
-STEM = "hp_space"
-TITLE = "Does pruning move the good region of learning rate x weight decay?"
-ROWS = ledger.read(STEM)
+RECIPE = Recipe(
+    stem="hp_space",
+    title="Does pruning move the good region of learning rate x weight decay?",
+    protocol=PROTOCOL,
+    entries=entries,
+    frame=frame,
+    judge=JUDGE,
+)
+cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
+check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 __getattr__ = loaded_when_asked_for(__name__, "figures", "networks")
 
 __all__ = [
-    "CLAIMS",
     "JUDGE",
     "PAPER",
-    "ROWS",
-    "SCALES",
-    "STEM",
-    "TITLE",
+    "RECIPE",
     "Case",
     "architectures",
     "cases",
     "check",
     "cut",
+    "entries",
     "evaluate",
     "exponents",
     "figures",
@@ -46,7 +37,6 @@ __all__ = [
     "networks",
     "noise",
     "paper_networks",
-    "parameters",
     "printed_verdicts",
     "protocol_table",
     "specs",

@@ -4,7 +4,8 @@ import math
 
 import pandas as pd
 
-from pruneproxy.recipes.hp_space.protocol import Case, grid, variant
+from pruneproxy.recipes.hp_space.protocol import Case, entries, variant
+from pruneproxy.recipes.recipe import Entry
 from pruneproxy.runs.records import check_copies
 
 COLUMNS = [
@@ -33,19 +34,17 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
     """
     by_id = {record["id"]: record for record in records}
     check_copies(records)
-    rows = [_row(case, spec, by_id[spec.id]) for case in cases for spec in grid(case) if spec.id in by_id]
+    found = ((case, entry) for case in cases for entry in entries(case))
+    rows = [_row(case, entry, by_id[entry.spec.id]) for case, entry in found if entry.spec.id in by_id]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _row(case: Case, spec, record: dict) -> dict:
-    method, target = _pruned(spec)
-    cost = record.get("cost", {})
+def _row(case: Case, entry: Entry, record: dict) -> dict:
+    spec, cost = entry.spec, record.get("cost", {})
     return {
         "network": case.network,
         "title": case.title,
-        "variant": variant(method, target),
-        "method": method,
-        "target": target,
+        **_variant(entry),
         "lr": spec.train.lr,
         "weight_decay": spec.train.weight_decay,
         "seed": spec.seed,
@@ -59,9 +58,9 @@ def _row(case: Case, spec, record: dict) -> dict:
     }
 
 
-def _pruned(spec) -> tuple[str, float]:
-    """How a run's network was pruned, and to which share of its multiplications."""
-    return ("none", 1.0) if spec.prune is None else (spec.prune.channels.allocation, spec.prune.channels.target)
+def _variant(entry: Entry) -> dict:
+    method, target = entry.labels["method"], entry.labels["target"]
+    return {"variant": variant(method, target), "method": method, "target": target}
 
 
 def _accuracy(record: dict, name: str, guesses: int) -> float:
@@ -75,20 +74,16 @@ def architectures(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
     by_id = {record["id"]: record for record in records}
     rows, seen = [], set()
     for case in cases:
-        for spec in grid(case):
-            key = (case.network, spec.prune)
-            if key in seen or "widths" not in by_id.get(spec.id, {}):
+        for entry in entries(case):
+            key, record = (case.network, entry.spec.prune), by_id.get(entry.spec.id, {})
+            if key in seen or "widths" not in record:
                 continue
             seen.add(key)
-            record = by_id[spec.id]
-            method, target = _pruned(spec)
             rows.append(
                 {
                     "network": case.network,
                     "title": case.title,
-                    "variant": variant(method, target),
-                    "method": method,
-                    "target": target,
+                    **_variant(entry),
                     "multiplications": record["cost"]["multiplications"],
                     "parameters": record["cost"]["parameters"],
                     "widths": record["widths"],

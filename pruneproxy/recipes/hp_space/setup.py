@@ -1,28 +1,27 @@
 """The thesis's set-up as tables: its protocol, its networks and what they are made of."""
 
-from dataclasses import fields
-
 import pandas as pd
 import torch
 
 from pruneproxy import costs, data, models
-from pruneproxy.recipes.hp_space.protocol import PAPER, Case
+from pruneproxy.recipes.hp_space.protocol import PAPER, PROTOCOL, Case
 
 
 def protocol_table() -> pd.DataFrame:
     """Every protocol value at scale `paper`, one column per network (Tables 3.1, 3.3 and 3.4, Secs. 3.2 and 3.3)."""
     columns = {
-        name: {field.name: _text(getattr(case, field.name)) for field in fields(Case)} for name, case in PAPER.items()
+        name: {key: _text(value) for key, value in PROTOCOL.values(case).items()} for name, case in PAPER.items()
     }
-    return pd.DataFrame(columns).drop(index="network")
+    return pd.DataFrame(columns)
 
 
 def shell(case: Case) -> models.Network:
     """The unpruned network of a case, without weights."""
-    config = data.DataConfig(name=case.dataset, size=case.size, augment=case.augment)
-    model = models.ModelConfig(name=case.model, width=case.width, strides=case.strides, shortcut=case.shortcut)
+    spec = case.base
     with torch.device("meta"):
-        return models.build(model, shape=data.input_shape(config), classes=data.CATALOGUE[case.dataset].classes)
+        return models.build(
+            spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[spec.data.name].classes
+        )
 
 
 def paper_networks() -> pd.DataFrame:

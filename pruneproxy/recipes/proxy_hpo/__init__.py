@@ -1,30 +1,32 @@
 """Paper 000, Lee & Yim 2022: is a network pruned at initialisation a good proxy for hyperparameter search?"""
 
-from pruneproxy.evidence import ledger
 from pruneproxy.recipes.proxy_hpo import reanalysis, tables
 from pruneproxy.recipes.proxy_hpo.claims import JUDGE
-from pruneproxy.recipes.proxy_hpo.experiments import SOURCES, entries, grid, search, settings, space, specs
+from pruneproxy.recipes.proxy_hpo.experiments import SOURCES, entries, search, settings, space
 from pruneproxy.recipes.proxy_hpo.frames import Frames, frame, select
-from pruneproxy.recipes.proxy_hpo.protocol import EXPERIMENTS, PAPER, SCALES, Case, cases, cut, parameters
-from pruneproxy.recipes.recipe import loaded_when_asked_for
+from pruneproxy.recipes.proxy_hpo.protocol import EXPERIMENTS, PAPER, PROTOCOL, Case, linked
+from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 from pruneproxy.stats import proxies
 
-CLAIMS, check, evaluate, printed_verdicts = JUDGE.claims, JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
-STEM = "proxy_hpo"
-TITLE = "Is a network pruned at initialisation a good proxy for hyperparameter search?"
-ROWS = ledger.read(STEM)
+RECIPE = Recipe(
+    stem="proxy_hpo",
+    title="Is a network pruned at initialisation a good proxy for hyperparameter search?",
+    protocol=PROTOCOL,
+    entries=entries,
+    frame=frame,
+    judge=JUDGE,
+    linked=linked,
+)
+cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
+check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 __getattr__ = loaded_when_asked_for(__name__, "figures")
 
 __all__ = [
-    "CLAIMS",
     "EXPERIMENTS",
     "JUDGE",
     "PAPER",
-    "ROWS",
-    "SCALES",
+    "RECIPE",
     "SOURCES",
-    "STEM",
-    "TITLE",
     "Case",
     "Frames",
     "cases",
@@ -35,7 +37,6 @@ __all__ = [
     "figures",
     "frame",
     "grid",
-    "parameters",
     "printed_verdicts",
     "proxies",
     "reanalysis",

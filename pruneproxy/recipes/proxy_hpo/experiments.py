@@ -1,65 +1,26 @@
 """The specs of every experiment, each with what it stands for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import scipy
 
-from pruneproxy import data, models, surgery
 from pruneproxy.errors import choose
-from pruneproxy.recipes.proxy_hpo.protocol import Case, cases
-from pruneproxy.runs import Pruning, RunSpec
+from pruneproxy.models import ModelConfig
+from pruneproxy.recipes.proxy_hpo.protocol import Case
+from pruneproxy.recipes.recipe import Entry
+from pruneproxy.runs import RunSpec
 from pruneproxy.runs.timing import TimingSpec
 from pruneproxy.search import Dimension, SearchSpec, WinnerSpec, apply
-from pruneproxy.train import TrainConfig
+from pruneproxy.surgery import PruneConfig
 
 NEARLY_ALL = 99.999
 FRESH = 1000  # seeds of trainings that no search has seen start here
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A spec and the place that it has in a table or figure."""
-
-    spec: object
-    experiment: str
-    labels: dict = field(default_factory=dict)
-
-
-def training(case: Case) -> TrainConfig:
-    """How a network is trained, up to what is searched; the values that are searched are those of Fig. 2."""
-    return TrainConfig(
-        epochs=case.epochs,
-        batch_size=case.prior_batch_size,
-        lr=case.prior_lr,
-        weight_decay=case.prior_weight_decay,
-        momentum=0.9,
-        nesterov=case.nesterov,
-        milestones=case.milestones,
-        precision=case.precision,
-        evaluate_on=case.searched_on,
-        evaluate_every=case.evaluate_every,
-    )
-
-
-def network(case: Case, *, model: str = "", width: float | None = None) -> models.ModelConfig:
-    """The network of a case, or another member of its family."""
-    return models.ModelConfig(
-        name=model or case.model, width=width or case.width, strides=case.strides, shortcut=case.shortcut
-    )
-
-
 def searched(case: Case, seed: int) -> RunSpec:
     """The full network as a search trains it."""
-    images = data.DataConfig(
-        name=case.data,
-        train_images=case.train_images,
-        eval_images=case.eval_images,
-        size=case.size,
-        holdout=case.holdout,
-        augment=case.augment,
-    )
-    return RunSpec(data=images, model=network(case), train=training(case), seed=seed)
+    return replace(case.base, prune=None, seed=seed)
 
 
 def tested(case: Case, seed: int) -> RunSpec:
@@ -68,39 +29,30 @@ def tested(case: Case, seed: int) -> RunSpec:
     return replace(
         spec,
         data=replace(spec.data, eval_images=case.test_images),
-        train=replace(spec.train, evaluate_on="test", evaluate_every=case.epochs),
+        train=replace(spec.train, evaluate_on="test", evaluate_every=spec.train.epochs),
     )
 
 
-def channels(case: Case, **choices) -> surgery.PruneConfig:
+def channels(case: Case, **choices) -> PruneConfig:
     """How the pruned copy chooses its channels (Sec. 4), with any choice replaced."""
-    inside = case.model.startswith(("resnet", "mobilenet"))
-    usual = {
-        "percentile": case.percentile,
-        "sigma": case.sigma,
-        "sigma_rounding": case.sigma_rounding,
-        "score": "synflow",
-        "sign": case.sign,
-        "fan_in": case.fan_in,
-        "coupled": "mean",
-        "picked": case.picked,
-        "threshold_over": case.threshold_over,
-        "scope": case.residual if inside else "all",
-        "batch": case.score_batch,
-    }
-    return surgery.PruneConfig(**(usual | choices))
+    return replace(case.base.prune.channels, **choices)
 
 
 def pruned(case: Case, seed: int, **choices) -> RunSpec:
     """The copy pruned at initialisation, with the weights that are left."""
-    return replace(searched(case, seed), prune=Pruning(channels=channels(case, **choices), seed=seed, weights="kept"))
+    return replace(case.base, prune=replace(case.base.prune, channels=channels(case, **choices), seed=seed), seed=seed)
 
 
 def _trained(case: Case, seed: int, slimming: float = 0.0, **choices) -> RunSpec:
     """A copy pruned after training, and initialised again before the search (Sec. 3)."""
-    before = replace(training(case), slimming=slimming, evaluate_every=case.epochs)
-    channel = channels(case, **choices)
-    return replace(searched(case, seed), prune=Pruning(channels=channel, scored_after=before, seed=seed))
+    spec, train = pruned(case, seed, **choices), case.base.train
+    before = replace(train, slimming=slimming, evaluate_every=train.epochs)
+    return replace(spec, prune=replace(spec.prune, scored_after=before, weights="fresh"))
+
+
+def _model(case: Case, **changes) -> ModelConfig:
+    """Another member of the family of a case's network."""
+    return replace(case.base.model, **changes)
 
 
 SOURCES: dict[str, Callable[[Case, int], RunSpec]] = {
@@ -116,7 +68,7 @@ SOURCES: dict[str, Callable[[Case, int], RunSpec]] = {
     "neuron-merging": lambda case, seed: _trained(case, seed, score="l1", percentile=NEARLY_ALL),
     "random-pruning": lambda case, seed: pruned(case, seed, picked="random"),
     "uniform-width": lambda case, seed: replace(
-        searched(case, seed), model=network(case, width=case.width * case.uniform_width)
+        searched(case, seed), model=_model(case, width=case.base.model.width * case.uniform_width)
     ),
 }
 
@@ -124,7 +76,7 @@ SOURCES: dict[str, Callable[[Case, int], RunSpec]] = {
 def source(case: Case, name: str, seed: int) -> RunSpec:
     """What a search trains when it searches on `name`: a copy of the network, or a member of its family."""
     if name in case.family:
-        return replace(searched(case, seed), model=network(case, model=name))
+        return replace(searched(case, seed), model=_model(case, name=name))
     return choose(name, SOURCES, "network to search on")(case, seed)
 
 
@@ -239,13 +191,15 @@ def proxies(case: Case, seed: int) -> dict[str, RunSpec]:
         "pruned, stem": pruned(case, seed, scope="stem"),
         "random pruning": pruned(case, seed, picked="random"),
         "uniform width": source(case, "uniform-width", seed),
-        "fewer epochs": replace(full, train=replace(full.train, epochs=max(1, round(case.shorter * case.epochs)))),
+        "fewer epochs": replace(
+            full, train=replace(full.train, epochs=max(1, round(case.shorter * full.train.epochs)))
+        ),
     }
-    if case.train_images is not None:
-        fewer = replace(full.data, train_images=max(1, round(case.shorter * case.train_images)))
+    if full.data.train_images is not None:
+        fewer = replace(full.data, train_images=max(1, round(case.shorter * full.data.train_images)))
         shared["data subset"] = replace(full, data=fewer)
     if case.shallower:
-        shared["fewer layers"] = replace(full, model=network(case, model=case.shallower))
+        shared["fewer layers"] = replace(full, model=_model(case, name=case.shallower))
     if case.smaller:
         shared["lower resolution"] = replace(full, data=replace(full.data, size=case.smaller))
     return shared
@@ -281,18 +235,3 @@ ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {
 def entries(case: Case) -> list[Entry]:
     """Everything that a case runs, in the order of its experiments."""
     return [entry for name in case.experiments for entry in ENTRIES[name](case)]
-
-
-def grid(case: Case) -> list:
-    """Every spec of a case once; the searches that a winner needs come with it."""
-    found = {}
-    for entry in entries(case):
-        for needed in entry.spec.needs:
-            found[needed.id] = needed
-        found[entry.spec.id] = entry.spec
-    return list(found.values())
-
-
-def specs(scale: str, **overrides) -> list:
-    """Every spec of the recipe at a scale, each once."""
-    return list({spec.id: spec for case in cases(scale, **overrides) for spec in grid(case)}.values())

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pruneproxy.recipes.proxy_hpo.experiments import Entry, entries
+from pruneproxy.recipes.proxy_hpo.experiments import entries
 from pruneproxy.recipes.proxy_hpo.protocol import Case
+from pruneproxy.recipes.recipe import Entry
 from pruneproxy.runs.records import check_copies
 
 CASE = ["case", "network", "title", "dataset", "data"]
@@ -87,7 +88,7 @@ def _selected(table: pd.DataFrame, values: dict) -> pd.DataFrame:
 
 
 def _rows(case: Case, entry: Entry, record: dict, by_id, seen) -> Iterable[tuple[str, list[dict]]]:
-    about = dict(zip(CASE, (case.key, case.network, case.title, case.dataset, case.data), strict=True))
+    about = dict(zip(CASE, (case.key, case.network, case.title, case.dataset, case.base.data.name), strict=True))
     kind = READERS.get(entry.experiment, _winner)
     return kind(about, entry, record, by_id, seen)
 

@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from pruneproxy import surgery
+from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes.recipe import Protocol, experiments_of, keep_experiments
+from pruneproxy.models import ModelConfig
+from pruneproxy.recipes.protocol import Protocol
+from pruneproxy.recipes.recipe import Case as Base
+from pruneproxy.runs import Pruning, RunSpec
+from pruneproxy.train import TrainConfig
 
 EXPERIMENTS = {
     "main": "search on the network itself and on its pruned copy, with every optimizer (Table 3)",
@@ -15,40 +21,27 @@ EXPERIMENTS = {
     "five": "five hyperparameters and more trials (Sec. 5.3, Fig. 3)",
     "configs": "the same settings on the network and on proxies of many kinds (not in the paper)",
 }
-RESIDUAL = {
-    "all": "every stream is scored and pruned like any other group, its layers' scores averaged",
-    "inner": "streams stay whole, only channels inside blocks go (as in paper 001)",
-    "stem": "every stream keeps the stem's surviving channels (the released code)",
-}
 METHODS = ("neuron-merging", "network-slimming", "3sp")
-PARTNERS = ("network", "dataset", "others")  # what a case is, not what its protocol says
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One network on one data set: what is searched, on which copies, and how often."""
+class Case(Base):
+    """One network on one data set: what is searched, on which copies, and how often.
+
+    `base` is the copy pruned at initialisation, trained with the settings of Fig. 2, which are those of networks that
+    are trained before they are pruned too. A seed is one search of each kind with the trainings that follow from it.
+    """
 
     network: str  # the paper's network and data set that this case answers for
     dataset: str
-    model: str
-    data: str
-    width: float = 1.0
-    strides: str = "default"
-    shortcut: str = "default"
-    train_images: int | None = None
-    eval_images: int | None = None  # of a search's objective
+    seeds: int = 5
     test_images: int | None = None
-    size: int | None = None
-    augment: str = "crop-flip"
-    holdout: float = 0.1
     experiments: tuple[str, ...] = tuple(EXPERIMENTS)
     optimizers: tuple[str, ...] = ("tpe", "gp", "cma-es")
     search_pruner: str = "hyperband"
     trials: int = 50  # Table 2
     trials_five: int = 100
-    seeds: int = 5  # searches of each kind
     trainings: int = 1  # of the full network with each search's best settings
-    searched_on: str = "validation"
     best_of: str = "last"
     lr: tuple[float, ...] = (1e-5, 2e-1)  # Table 2
     batch_size: tuple[int, ...] = (32, 1024)
@@ -56,25 +49,8 @@ class Case:
     decay_factor: tuple[float, ...] = (0.1, 1.0)
     momentum: tuple[float, ...] = (0.1, 0.99)
     spacing: str = "log"  # of the searched ranges, where a range is of decades
-    epochs: int = 160
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    nesterov: bool = False
-    precision: str = "float32"
-    evaluate_every: int = 1
-    percentile: float = 85.0  # rho, Sec. 5.1
-    sigma: float = 0.15
-    residual: str = "all"
-    sign: str = "absolute"
-    fan_in: str = "mean"
-    picked: str = "rank"
-    threshold_over: str = "groups"
-    sigma_rounding: str = "up"
-    score_batch: int = 512
     methods: tuple[str, ...] = METHODS
     family: tuple[str, ...] = ()
-    prior_lr: float = 0.1  # of networks that are trained before they are pruned, and of Fig. 2
-    prior_weight_decay: float = 5e-4
-    prior_batch_size: int = 128
     slimming: float = 1e-4
     timed_batches: tuple[int, ...] = (32, 128, 512)
     repeats: int = 20
@@ -90,7 +66,6 @@ class Case:
     def __post_init__(self):
         for name in self.experiments:
             choose(name, EXPERIMENTS, "experiment")
-        choose(self.residual, RESIDUAL, "residual policy")
         choose(self.spacing, {"log": None, "linear": None}, "spacing of the searched ranges")
         for name in ("lr", "batch_size", "weight_decay", "decay_factor", "momentum"):
             ends = getattr(self, name)
@@ -109,28 +84,36 @@ class Case:
         """How the case is named on a command line, e.g. `resnet56-cifar10`."""
         return f"{self.network}-{self.dataset.lower()}"
 
-    @property
-    def title(self) -> str:
-        """What was really trained."""
-        known = {"mobilenet_v2": "MobileNetV2", "vgg16_bn": "VGG16-BN"}
-        name = known.get(self.model) or self.model.replace("resnet", "ResNet-")
-        return name if self.width == 1 else f"{name} x {self.width:g}"
 
-
+_BASE = RunSpec(
+    data=DataConfig(name="cifar10", augment="crop-flip"),
+    prune=Pruning(  # Sec. 4 and 5.1
+        channels=surgery.PruneConfig(
+            percentile=85.0, sigma=0.15, score="synflow", fan_in="mean", coupled="mean", scope="all"
+        ),
+        weights="kept",
+    ),
+    train=TrainConfig(
+        epochs=160,
+        batch_size=128,
+        lr=0.1,
+        weight_decay=5e-4,
+        momentum=0.9,
+        nesterov=False,
+        milestones=(0.5, 0.75),
+        evaluate_on="validation",
+    ),
+)
 _NETWORKS = {
-    "resnet56": {
-        "model": "resnet56",
-        "shortcut": "B-plain",
-        "family": ("resnet8", "resnet14", "resnet32"),
-        "shallower": "resnet14",
-    },
-    "vgg16_bn": {"model": "vgg16_bn", "shallower": ""},
-    "mobilenet_v2": {"model": "mobilenet_v2", "strides": "hpo-code"},
+    "resnet56": ModelConfig(name="resnet56", shortcut="B-plain"),
+    "vgg16_bn": ModelConfig(name="vgg16_bn"),
+    "mobilenet_v2": ModelConfig(name="mobilenet_v2", strides="hpo-code"),
 }
+_FAMILY = {"family": ("resnet8", "resnet14", "resnet32"), "shallower": "resnet14"}
 _DATASETS = {
-    "CIFAR10": {"data": "cifar10"},
-    "CIFAR100": {"data": "cifar100"},
-    "TinyImageNet": {"data": "tiny_imagenet", "augment": "rotate-crop-flip"},
+    "CIFAR10": _BASE.data,
+    "CIFAR100": replace(_BASE.data, name="cifar100"),
+    "TinyImageNet": replace(_BASE.data, name="tiny_imagenet", augment="rotate-crop-flip"),
 }
 # Half the side of the images; five poolings leave VGG16-BN nothing of 16 pixels.
 _HALVED = {
@@ -139,11 +122,18 @@ _HALVED = {
     for network in _NETWORKS
 }
 PAPER = {
-    f"{network}-{dataset.lower()}": Case(
-        network=network, dataset=dataset, smaller=_HALVED[network, dataset], **(model | images)
+    case.key: case
+    for case in (
+        Case(
+            network=network,
+            dataset=dataset,
+            base=replace(_BASE, data=images, model=model),
+            smaller=_HALVED[network, dataset],
+            **(_FAMILY if network == "resnet56" else {}),
+        )
+        for dataset, images in _DATASETS.items()
+        for network, model in _NETWORKS.items()
     )
-    for dataset, images in _DATASETS.items()
-    for network, model in _NETWORKS.items()
 }
 
 _LAB = {
@@ -159,8 +149,8 @@ _LAB = {
     "trainings": 2,
     "epochs": 12,
     "evaluate_every": 3,
-    "score_batch": 256,
-    "prior_batch_size": 64,
+    "prune.channels.batch": 256,
+    "train.batch_size": 64,
     "timed_batches": (64, 256),
 }
 _SMOKE = {
@@ -174,8 +164,8 @@ _SMOKE = {
     "trials": 3,
     "seeds": 2,
     "epochs": 2,
-    "score_batch": 32,
-    "prior_batch_size": 32,
+    "prune.channels.batch": 32,
+    "train.batch_size": 32,
     "timed_batches": (32,),
     "repeats": 3,
 }
@@ -226,32 +216,19 @@ CUTS = {
         "mobilenet_v2-cifar10": _SMOKE | {"width": 0.1, "experiments": ("main", "timing", "cross")},
     },
 }
-SCALES = tuple(CUTS)
-PROTOCOL = Protocol(paper=PAPER, cuts=CUTS, chosen="networks", noun="network and data set", identity=PARTNERS)
+PROTOCOL = Protocol(
+    paper=PAPER,
+    cuts=CUTS,
+    chosen="networks",
+    noun="network and data set",
+    identity=("network", "dataset", "others"),
+    experiments=EXPERIMENTS,
+)
 
 
-def cases(scale: str, **overrides) -> tuple[Case, ...]:
-    """The cases of a scale, with any protocol value replaced; `networks` keeps only the cases that it names.
-
-    Values may be text, as a command line gives them; None leaves the scale's own. `experiments` keeps those that the
-    scale has too.
-    """
-    wanted = experiments_of(overrides, EXPERIMENTS)
-    full = PROTOCOL.cases(scale, overrides | {"experiments": None})
-    kept = {name: keep_experiments(case, wanted) for name, case in full.items()}
-    return tuple(replace(case, others=_partners(case, kept)) for case in kept.values())
-
-
-def _partners(case: Case, every: dict[str, Case]) -> tuple[Case, ...]:
-    """The other networks on the same data set."""
-    return tuple(other for other in every.values() if other.dataset == case.dataset and other.network != case.network)
-
-
-def parameters() -> tuple[str, ...]:
-    """The names of all protocol values that may be overridden."""
-    return PROTOCOL.parameters
-
-
-def cut(case: Case) -> dict[str, tuple]:
-    """What `case` changes against the paper: name -> (paper, here)."""
-    return PROTOCOL.cut(case, case.key)
+def linked(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases with those of the other networks on the same data set."""
+    return tuple(
+        replace(case, others=tuple(one for one in cases if one.dataset == case.dataset and one.network != case.network))
+        for case in cases
+    )

@@ -10,7 +10,7 @@ from pruneproxy import costs, data, models, sparse
 from pruneproxy.costs import SparseCost
 from pruneproxy.evidence.effects import Effect
 from pruneproxy.published import read
-from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, space, steps_per_epoch
+from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, images, space, steps_per_epoch
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
 from pruneproxy.search import Dimension
 from pruneproxy.space import budget
@@ -23,15 +23,15 @@ def layers(case: Case) -> tuple[costs.LayerCost, ...]:
     """The convolutions and dense layers of the fixed network (eq. 4.1 and 4.2)."""
     spec = fixed(case)
     shape = data.input_shape(spec.data)
-    network = models.build(spec.model, shape=shape, classes=data.CATALOGUE[case.data].classes)
+    network = models.build(spec.model, shape=shape, classes=data.CATALOGUE[spec.data.name].classes)
     return tuple(layer for layer in costs.layers(network, shape=shape) if layer.kind != "batchnorm")
 
 
 def absolute(case: Case = PAPER["mnist"]) -> pd.DataFrame:
     """The multiplications of the dense fixed network, and those that Table 5.1 prints for MNIST."""
     inference = costs.total(layers(case))
-    images = case.epochs * (case.train_images or data.CATALOGUE[case.data].train_examples)
-    counted = {"inference": inference, "training": costs.training(_cost(inference), method="dense", images=images)}
+    seen = case.base.train.epochs * images(case, folded=False)
+    counted = {"inference": inference, "training": costs.training(_cost(inference), method="dense", images=seen)}
     dense = read("sparse_tradeoff", "table-5.1").set_index("algorithm").loc["Dense"]
     rows = [
         {"multiplications": name, "here": here, "printed": float(dense[f"{name}_flops_absolute"])}
@@ -45,12 +45,13 @@ def charges(case: Case = PAPER["mnist"]) -> pd.DataFrame:
 
     With the same density in all layers. `as performed` counts the updates that the interval and the end allow.
     """
-    dense, steps = costs.total(layers(case)), steps_per_epoch(case, folded=False) * case.epochs
-    updates = min(int(steps * case.end), steps - 1) // case.interval
+    config, epochs = case.base.sparse, case.base.train.epochs
+    dense, steps = costs.total(layers(case)), steps_per_epoch(case, folded=False) * epochs
+    updates = min(int(steps * config.end), steps - 1) // config.interval
     printed = read("sparse_tradeoff", "table-5.1").query("algorithm == 'RigL'").set_index("sparsity")
     rows = []
     for sparsity in case.sparsities:
-        cost = _cost(dense, 1 - sparsity, interval=case.interval, updates=updates, steps=steps)
+        cost = _cost(dense, 1 - sparsity, interval=config.interval, updates=updates, steps=steps)
         row = {title: float(costs.RIGL_CHARGED[name](cost) / (3 * dense)) for name, title in CHARGED.items()}
         rows.append({"sparsity": sparsity, "SET": cost.sparse / dense} | row)
     return pd.DataFrame(rows).set_index("sparsity").assign(printed=printed["training_flops_relative_to_dense"])
@@ -62,7 +63,7 @@ def kept_ratios(charged: str = "performed") -> dict[str, list[Effect]]:
 
     Only where the thesis gives all layers the same sparsity."""
     found = {}
-    for case in (case for case in PAPER.values() if case.allocation == "uniform"):
+    for case in (case for case in PAPER.values() if case.base.sparse.allocation == "uniform"):
         table = charges(case)
         trained = {"SET": table["SET"], "RigL": table[CHARGED[charged]]}
         found[case.dataset] = [
@@ -84,7 +85,9 @@ def allocations(case: Case, sparsity: float) -> pd.DataFrame:
     The last row has the shares of all weights and of all multiplications that are kept.
     """
     spec = fixed(case)
-    network = models.build(spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[case.data].classes)
+    network = models.build(
+        spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[spec.data.name].classes
+    )
     found = {layer.name: layer for layer in layers(case)}
     shapes = {name: tuple(network.get_submodule(name).weight.shape) for name in found}
     table = pd.DataFrame(
@@ -124,18 +127,13 @@ def updating(cases: Iterable[Case]) -> pd.DataFrame:
     rows = {}
     for case in cases:
         steps = steps_per_epoch(case, folded=True)
-        whole = _search_images(case) // case.batch_size
+        whole = images(case, folded=True) // case.base.train.batch_size
         rows[case.dataset] = {
             "text": _moving(case, "text", steps),
             "code": _moving(case, "text", whole, once_at_least=True),
             "fixed": _moving(case, "fixed", steps),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
-
-
-def _search_images(case: Case) -> int:
-    images = case.train_images or data.CATALOGUE[case.data].train_examples
-    return images if case.train_images else images - images // case.folds
 
 
 def _moving(case: Case, name: str, per_epoch: int, *, once_at_least: bool = False) -> float:

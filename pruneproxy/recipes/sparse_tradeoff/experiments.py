@@ -1,14 +1,14 @@
 """The specs of every experiment, each with what it stands for, and the space that is searched."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from pruneproxy import data, models
-from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case, cases
+from pruneproxy import data
+from pruneproxy.models import MLPSizes
+from pruneproxy.recipes.recipe import Entry as Base
+from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
 from pruneproxy.runs import RunSpec
 from pruneproxy.search import Dimension, FrontSpec, SweepSpec, TradeoffSpec
-from pruneproxy.sparse import SparseConfig
-from pruneproxy.train import TrainConfig
 
 METHODS = ("set", "rigl")
 SPARSE = ("sparse.method", METHODS)  # when the other hyperparameters of sparse training are there
@@ -16,84 +16,33 @@ LAST_INTERVAL = 1_000_000  # steps, Table 4.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Base):
     """A spec, its experiment, what it is there (`kind`) and the place that it has in a table or figure."""
 
-    spec: object
-    experiment: str
     kind: str
-    labels: dict = field(default_factory=dict)
-
-
-def sparsely(case: Case, **choices) -> SparseConfig:
-    """Sparse training as the fixed configuration has it."""
-    return SparseConfig(
-        **{
-            "interval": case.interval,
-            "end": case.end,
-            "allocation": case.allocation,
-            "semantics": case.semantics,
-            "kept_dense": case.kept_dense,
-            "drop": case.drop,
-        }
-        | choices
-    )
 
 
 def fixed(case: Case, seed: int = 0) -> RunSpec:
     """The dense network of Table A.1, trained on the whole training split and measured once on the test split."""
-    images = data.DataConfig(
-        name=case.data,
-        train_images=case.train_images,
-        eval_images=case.test_images,
-        size=case.size,
-        holdout=0.0,
-        augment=case.augment,
-        normalise=case.normalise,
-    )
-    return RunSpec(
-        data=images,
-        model=_model(case),
-        train=_train(case),
-        sparse=sparsely(case, method="dense"),
+    spec = case.base
+    return replace(
+        spec,
+        data=replace(spec.data, eval_images=case.test_images),
+        train=replace(spec.train, evaluate_every=max(case.longest, spec.train.epochs)),  # only the end counts
         seed=seed,
     )
 
 
-def _model(case: Case) -> models.ModelConfig:
-    if case.architecture == "MLP":
-        return models.ModelConfig(
-            name="mlp", widths=case.widths, dropout=case.dropout, dropout_placed=case.dropout_placed
-        )
-    return models.ModelConfig(name="resnet_stages", blocks=case.blocks, width=case.width, shortcut=case.shortcut)
-
-
-def _train(case: Case) -> TrainConfig:
-    return TrainConfig(
-        epochs=case.epochs,
-        batch_size=case.batch_size,
-        lr=case.lr,
-        weight_decay=case.weight_decay,
-        momentum=case.momentum,
-        schedule=case.schedule,
-        label_smoothing=case.label_smoothing,
-        dropout_drawn=case.dropout_drawn,
-        precision=case.precision,
-        evaluate_on="test",
-        evaluate_every=max(case.longest, case.epochs),  # only the end counts
-    )
-
-
 def at(spec: RunSpec, case: Case, method: str, sparsity: float) -> RunSpec:
-    """`spec` trained sparsely."""
-    return replace(spec, sparse=sparsely(case, method=method, density=1 - sparsity))
+    """`spec` trained sparsely, as the fixed configuration has it."""
+    return replace(spec, sparse=replace(case.base.sparse, method=method, density=1 - sparsity))
 
 
 def target(case: Case, seed: int = 0) -> RunSpec:
     """What the settings of a search are applied to, for a measurement on the test split: Table 4.2's defaults."""
     spec = fixed(case, seed)
     shape = (
-        replace(spec.model, widths=None, sizes=models.MLPSizes(layers=2), dropout=0.0)
+        replace(spec.model, widths=None, sizes=MLPSizes(layers=2), dropout=0.0)
         if case.architecture == "MLP"
         else spec.model
     )
@@ -109,12 +58,13 @@ def searched(case: Case) -> RunSpec:
 
 def space(case: Case, name: str | None = None) -> tuple[Dimension, ...]:
     """Table 4.2 with the constants of Table 5.3: what is left to search on this data set."""
+    dropped, smoothed = case.base.model.dropout, case.base.train.label_smoothing
     return (
         *_sparsity(case, name or case.space),
         *(_mlp(case) if case.architecture == "MLP" else _resnet(case)),
         *_training(case),
-        *(_switched("dropout", "model.dropout", 0.1, 0.5, 0.3) if case.dropout else ()),
-        *(_switched("label_smoothing", "train.label_smoothing", 0.05, 0.25, 0.1) if case.label_smoothing else ()),
+        *(_switched("dropout", "model.dropout", 0.1, 0.5, 0.3) if dropped else ()),
+        *(_switched("label_smoothing", "train.label_smoothing", 0.05, 0.25, 0.1) if smoothed else ()),
     )
 
 
@@ -176,10 +126,15 @@ def _switched(name: str, field: str, low: float, high: float, default: float) ->
 
 def steps_per_epoch(case: Case, *, folded: bool) -> int:
     """Batches of an epoch on the whole training split, or on all of its folds but one."""
-    images = case.train_images or data.CATALOGUE[case.data].train_examples
-    if folded and case.train_images is None:
-        images -= images // case.folds
-    return -(-images // case.batch_size)
+    return -(-images(case, folded=folded) // case.base.train.batch_size)
+
+
+def images(case: Case, *, folded: bool) -> int:
+    """Images of an epoch on the whole training split, or on all of its folds but one."""
+    if case.base.data.train_images is not None:
+        return case.base.data.train_images
+    whole = data.CATALOGUE[case.base.data.name].train_examples
+    return whole - whole // case.folds * folded
 
 
 def search(case: Case, sampler: str, seed: int) -> TradeoffSpec:
@@ -269,14 +224,3 @@ EXPERIMENT_ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {
 def entries(case: Case) -> list[Entry]:
     """Everything that a case needs, experiment by experiment."""
     return [entry for name in case.experiments for entry in EXPERIMENT_ENTRIES[name](case)]
-
-
-def grid(case: Case) -> list:
-    """The specs of a case, each once; those that others need are made on the way."""
-    return list({entry.spec.id: entry.spec for entry in entries(case)}.values())
-
-
-def specs(scale: str, **overrides) -> list:
-    """The specs of a scale, each once."""
-    found = (spec for case in cases(scale, **overrides) for spec in grid(case))
-    return list({spec.id: spec for spec in found}.values())

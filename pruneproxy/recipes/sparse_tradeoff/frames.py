@@ -88,7 +88,7 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
     by_id = {record["id"]: record for record in records}
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     for case in cases:
-        about = {name: getattr(case, name) for name in CASE}
+        about = dict(zip(CASE, (case.dataset, case.architecture, case.base.data.name, case.title), strict=True))
         for entry in entries(case):
             record = by_id.get(entry.spec.id)
             if record is None or record.get("status") == "failed":

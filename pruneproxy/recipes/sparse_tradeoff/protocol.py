@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
+from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
-from pruneproxy.recipes.recipe import Protocol, experiments_of, keep_experiments
+from pruneproxy.models import ModelConfig
+from pruneproxy.recipes.protocol import Protocol
+from pruneproxy.recipes.recipe import Case as Base
+from pruneproxy.runs import RunSpec
+from pruneproxy.space import apply
+from pruneproxy.sparse import SparseConfig
+from pruneproxy.train import TrainConfig
 
 EXPERIMENTS = {
     "reproduction": "fixed configurations, dense and at every sparsity with SET and RigL (Sec. 5.1)",
@@ -15,50 +22,25 @@ SPACES = {
     "text": "update intervals evenly from 1 to a million steps (Table 4.2), of which hardly any ever comes",
     "fixed": "update intervals on a logarithmic scale up to one epoch, so that a run of two epochs has an update",
 }
-IDENTITY = ("dataset", "architecture")  # what a case is, not what its protocol says
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One data set: the fixed configuration, the space that is searched, and how often everything is repeated."""
+class Case(Base):
+    """One data set: the space that is searched, and how often everything is repeated.
+
+    `base` is the dense network of the fixed configuration (Table A.1). A seed is one of every training that is measured
+    on test data (Fig. 4.3); the searches of a case together make one front.
+    """
 
     dataset: str  # of the thesis
     architecture: str
-    data: str
-    train_images: int | None = None
+    seeds: int = 5
     eval_images: int | None = None  # of the search's objective
     test_images: int | None = None
-    size: int | None = None
-    augment: str = "none"
-    normalise: str = "train"
     experiments: tuple[str, ...] = tuple(EXPERIMENTS)
-    seeds: int = 5  # Fig. 4.3: of every training that is measured on test data
-    # The fixed configuration (Table A.1)
-    widths: tuple[int, ...] = (1000, 1000, 1000)
-    blocks: tuple[int, ...] = (3, 3, 3)
-    width: float = 1.0  # factor on the ResNet's channels
-    shortcut: str = "B"
-    lr: float = 0.01
-    schedule: str = "constant"
-    momentum: float = 0.9
-    weight_decay: float = 2e-4
-    batch_size: int = 128
-    epochs: int = 200
-    dropout: float = 0.3
-    label_smoothing: float = 0.0
-    interval: int = 420
-    end: float = 0.8
-    allocation: str = "uniform"
     sparsities: tuple[float, ...] = (
         *(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99),
     )  # Sec. 5.1
-    # Sparse training
-    semantics: str = "text"
-    kept_dense: str = "none"
-    drop: float | None = None
-    dropout_placed: str = "text"
-    dropout_drawn: str = "batch"
-    precision: str = "float32"
     # The search (Sec. 4.4.3, 5.2; Tables 4.2 and 5.3)
     space: str = "text"
     samplers: tuple[str, ...] = ("mo-smac",)
@@ -101,38 +83,62 @@ class Case:
     @property
     def title(self) -> str:
         """What was really trained."""
+        model = self.base.model
         if self.architecture == "MLP":
-            return "MLP " + "-".join(map(str, self.widths))
-        depth = 2 * sum(self.blocks) + 2
-        return f"ResNet-{depth}" + ("" if self.width == 1 else f" x {self.width:g}")
+            return "MLP " + "-".join(map(str, model.widths))
+        depth = 2 * sum(model.blocks) + 2
+        return f"ResNet-{depth}" + ("" if model.width == 1 else f" x {model.width:g}")
 
 
-_RESNET = {
-    "architecture": "ResNet",
-    "augment": "crop-flip",
-    "lr": 0.1,
-    "schedule": "cosine",
-    "weight_decay": 1e-4,
-    "batch_size": 256,
-    "epochs": 135,
-    "dropout": 0.0,
-    "label_smoothing": 0.1,
-    "interval": 100,
-    "end": 0.75,
-    "allocation": "erk",
-    "trials": 550,
-    "longest": 150,
-}
-_MLP = {"architecture": "MLP"}
+_MLP = RunSpec(
+    data=DataConfig(holdout=0.0),
+    model=ModelConfig(name="mlp", widths=(1000, 1000, 1000), dropout=0.3),
+    train=TrainConfig(
+        epochs=200,
+        batch_size=128,
+        lr=0.01,
+        schedule="constant",
+        momentum=0.9,
+        weight_decay=2e-4,
+        evaluate_on="test",
+    ),
+    sparse=SparseConfig(method="dense", interval=420, end=0.8),
+)
+_RESNET = RunSpec(
+    data=DataConfig(holdout=0.0, augment="crop-flip"),
+    model=ModelConfig(name="resnet_stages", blocks=(3, 3, 3), shortcut="B"),
+    train=TrainConfig(
+        epochs=135,
+        batch_size=256,
+        lr=0.1,
+        schedule="cosine",
+        momentum=0.9,
+        weight_decay=1e-4,
+        label_smoothing=0.1,
+        evaluate_on="test",
+    ),
+    sparse=SparseConfig(method="dense", interval=100, end=0.75, allocation="erk"),
+)
+
+
+def _mlp(dataset: str, data: str, **changes) -> Case:
+    return Case(dataset=dataset, architecture="MLP", base=apply(_MLP, {"data.name": data} | changes))
+
+
+def _resnet(dataset: str, data: str) -> Case:
+    base = apply(_RESNET, {"data.name": data})
+    return Case(dataset=dataset, architecture="ResNet", base=base, trials=550, longest=150)
+
+
 PAPER = {
     case.key: case
     for case in (
-        Case(dataset="MNIST", data="mnist", **_MLP),
-        Case(dataset="Fashion MNIST", data="fashion_mnist", **_MLP),
-        Case(dataset="Higgs", data="higgs", **_MLP | {"interval": 2563, "batch_size": 4096}),
-        Case(dataset="Elec2", data="elec2", **_MLP | {"interval": 300}),
-        Case(dataset="CIFAR-10", data="cifar10", **_RESNET),
-        Case(dataset="SVHN", data="svhn", **_RESNET),
+        _mlp("MNIST", "mnist"),
+        _mlp("Fashion MNIST", "fashion_mnist"),
+        _mlp("Higgs", "higgs", **{"sparse.interval": 2563, "train.batch_size": 4096}),
+        _mlp("Elec2", "elec2", **{"sparse.interval": 300}),
+        _resnet("CIFAR-10", "cifar10"),
+        _resnet("SVHN", "svhn"),
     )
 }
 _GPU = {"seeds": 3, "searches": 3, "trials": 200, "random_trials": 500, "longest": 50, "epochs": 40, "top": 10}
@@ -141,7 +147,6 @@ _LAB = {
     "eval_images": 1000,
     "test_images": 5000,
     "seeds": 3,
-    "widths": (256, 256, 256),
     "batch_size": 32,
     "epochs": 15,
     "interval": 40,
@@ -163,7 +168,6 @@ _SMOKE = {
     "eval_images": 100,
     "test_images": 200,
     "seeds": 2,
-    "widths": (32, 32, 32),
     "batch_size": 32,
     "epochs": 3,
     "interval": 5,
@@ -184,9 +188,9 @@ CUTS = {
     "paper": {name: {} for name in PAPER},
     "gpu": {name: _GPU for name in PAPER if name not in ("higgs", "svhn")},
     "lab": {
-        "mnist": _LAB | {"size": 14},
-        "fashion-mnist": _LAB | {"size": 14},
-        "elec2": _LAB,
+        "mnist": _LAB | {"size": 14, "widths": (256, 256, 256)},
+        "fashion-mnist": _LAB | {"size": 14, "widths": (256, 256, 256)},
+        "elec2": _LAB | {"widths": (256, 256, 256)},
         "cifar-10": _LAB
         | {
             "train_images": 2000,
@@ -209,32 +213,19 @@ CUTS = {
         },
     },
     "smoke": {
-        "mnist": _SMOKE | {"batch_size": 16, "epochs": 6, "longest": 8, "lr": 0.05, "trials": 12},
+        "mnist": _SMOKE
+        | {"widths": (32, 32, 32), "batch_size": 16, "epochs": 6, "longest": 8, "lr": 0.05, "trials": 12},
         "cifar-10": _SMOKE
         | {"train_images": 200, "width": 0.25, "blocks": (1, 1, 1), "most_blocks": 2, "trials": 6, "random_trials": 8}
         | {"augment": "none", "interval": 3, "epochs": 2, "longest": 2, "sparsities": (0.5, 0.9)},
     },
 }
-SCALES = tuple(CUTS)
-PROTOCOL = Protocol(paper=PAPER, cuts=CUTS, chosen="datasets", noun="data set", identity=IDENTITY)
-
-
-def cases(scale: str, **overrides) -> tuple[Case, ...]:
-    """The cases of a scale, with any protocol value replaced; `datasets` keeps only the cases that it names.
-
-    Values may be text, as a command line gives them; None leaves the scale's own. `experiments` keeps those that the
-    scale has too.
-    """
-    wanted = experiments_of(overrides, EXPERIMENTS)
-    full = PROTOCOL.cases(scale, overrides | {"experiments": None})
-    return tuple(keep_experiments(case, wanted) for case in full.values())
-
-
-def parameters() -> tuple[str, ...]:
-    """The names of all protocol values that may be overridden."""
-    return PROTOCOL.parameters
-
-
-def cut(case: Case) -> dict[str, tuple]:
-    """What `case` changes against the thesis: name -> (thesis, here)."""
-    return PROTOCOL.cut(case, case.key)
+PROTOCOL = Protocol(
+    paper=PAPER,
+    cuts=CUTS,
+    chosen="datasets",
+    noun="data set",
+    identity=("dataset", "architecture"),
+    set_here=("sparse.method", "sparse.density", "data.fold", "train.evaluate_on", "train.evaluate_every"),
+    experiments=EXPERIMENTS,
+)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from pruneproxy import data
+from pruneproxy.recipes.recipe import network_title
 
 NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
 DATA = {"digits": "digits"}  # where the title of the catalogue is long
@@ -24,9 +25,10 @@ def label(case) -> str:
 
 def data_label(case) -> str:
     """The same for its data set: `Fashion-MNIST (for CIFAR10)`."""
-    if case.data.replace("_", "") == case.dataset.lower():
+    name = case.base.data.name
+    if name.replace("_", "") == case.dataset.lower():
         return case.dataset
-    return f"{DATA.get(case.data) or data.CATALOGUE[case.data].title.split(' (')[0]} (for {case.dataset})"
+    return f"{DATA.get(name) or data.CATALOGUE[name].title.split(' (')[0]} (for {case.dataset})"
 
 
 def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
@@ -36,7 +38,11 @@ def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
     """
     cases = tuple(cases)
     labels = {(case.network, case.dataset): label(case) for case in cases}
-    labels |= {(name, case.dataset): replace(case, model=name).title for case in cases for name in case.family}
+    labels |= {
+        (name, case.dataset): network_title(replace(case.base.model, name=name))
+        for case in cases
+        for name in case.family
+    }
     rows = table.copy()
     for column in [name for name in ("network", "source") if name in table]:
         pairs = zip(table[column], table["dataset"], strict=True)

@@ -23,7 +23,7 @@ def copies(trials: pd.DataFrame, cases) -> pd.DataFrame:
         step = (mine["multiplications"] / mine["epochs"]).groupby(mine["source"], sort=False).median()
         whole = mine.groupby(["source", "search_seed"])["multiplications"].sum().groupby("source").mean()
         if "itself" in step:
-            before = PERCENT * case.epochs * step["itself"] / whole["itself"]
+            before = PERCENT * case.base.train.epochs * step["itself"] / whole["itself"]
             rows += [
                 {"title": case.title, "dataset": case.dataset, "source": name}
                 | {"a step": PERCENT * step[name] / step["itself"], "a search": PERCENT * whole[name] / whole["itself"]}

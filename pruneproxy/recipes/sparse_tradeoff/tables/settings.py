@@ -32,7 +32,7 @@ TABLE_5_3 = (
 def table_4_1(case: Case) -> pd.DataFrame:
     """Table 4.1: the layers of the fixed ResNet."""
     spec = fixed(case)
-    classes = data.CATALOGUE[case.data].classes
+    classes = data.CATALOGUE[spec.data.name].classes
     shape = data.input_shape(spec.data)
     with torch.device("meta"):
         network = models.build(spec.model, shape=shape, classes=classes)
@@ -117,10 +117,10 @@ def table_4_3(frames: Frames, cases: Sequence[Case]) -> pd.DataFrame:
     """Table 4.3: features, classes and sizes of the data sets, those here as far as they were used for tests."""
     rows = {}
     for case in cases:
-        entry = data.CATALOGUE[case.data]
+        entry = data.CATALOGUE[case.base.data.name]
         runs = frames.runs[frames.runs["dataset"] == case.dataset]
         rows[case.dataset] = {
-            DATA: f"{case.data}, {case.title}",
+            DATA: f"{case.base.data.name}, {case.title}",
             "data type": {"image": "Images", "tabular": "Tabular"}[entry.kind],
             "features": prod(data.input_shape(fixed(case).data)),
             "classes": entry.classes,
@@ -137,11 +137,11 @@ def table_5_3(cases: Sequence[Case]) -> pd.DataFrame:
     rows = {
         case.dataset: {
             "architecture": case.architecture,
-            "batch size": case.batch_size,
+            "batch size": case.base.train.batch_size,
             "most epochs": case.longest,
-            "learning rate scheduler": _word(case.schedule),
-            "use dropout": "True/False" if case.dropout else "False",
-            "use label smoothing": "True/False" if case.label_smoothing else "False",
+            "learning rate scheduler": _word(case.base.train.schedule),
+            "use dropout": "True/False" if case.base.model.dropout else "False",
+            "use label smoothing": "True/False" if case.base.train.label_smoothing else "False",
         }
         for case in cases
     }
