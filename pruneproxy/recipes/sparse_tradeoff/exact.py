@@ -1,0 +1,114 @@
+"""How much of either cost each hyperparameter explains. Costs follow from settings: nothing is trained or fitted."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+import pandas as pd
+import scipy
+import torch
+
+from pruneproxy import costs, data, masks, models
+from pruneproxy.cache import cached
+from pruneproxy.recipes.sparse_tradeoff.experiments import METHODS, images, space, target
+from pruneproxy.recipes.sparse_tradeoff.frames import FIELDS
+from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
+from pruneproxy.space import active, apply
+from pruneproxy.sparse import SparseConfig
+
+DRAWS, BINS = 2**13, 16
+Layers = Mapping[str, tuple[tuple[int, ...], int]]  # the shape of each one's weights, and its multiplications
+COSTS = ("inference", "training")
+COUNT = ("sparse.", "model.sizes.", "model.blocks.", "train.epochs")  # what costs depend on
+
+
+def cost_importances(dataset: str, name: str = "text") -> pd.DataFrame:
+    """The share of the variance of the logarithm of each cost that each hyperparameter explains alone, by its name.
+
+    Over the thesis's own space of a data set: the mean of the cost in each of 16 equally probable parts of the range of
+    a hyperparameter (one for each choice), from 8,192 draws, less what the finite number of draws adds to the variance
+    of these means. A hyperparameter that is inactive has no effect where it is.
+    """
+    found = cached("importances of costs", (dataset, name, DRAWS, BINS), lambda: _explained(dataset, name).to_dict())
+    return pd.DataFrame(found)
+
+
+def _explained(dataset: str, name: str) -> pd.DataFrame:
+    case = next(one for one in PAPER.values() if one.dataset == dataset)
+    dimensions, cost = space(case, name), _cost_of(case)
+    shares = scipy.stats.qmc.Sobol(len(dimensions), rng=0).random(DRAWS)
+    rows = [{one.field: one.at(float(share)) for one, share in zip(dimensions, row, strict=True)} for row in shares]
+    found = [cost({one.field: row[one.field] for one in dimensions if active(one, row)}) for row in rows]
+    possible = np.array([one is not None for one in found])
+    values = np.log10(np.array([one for one in found if one is not None], dtype=float))
+    names = {field: name for name, field in FIELDS.items()}
+    parts = {names[one.field]: _parts(one, shares[possible, place]) for place, one in enumerate(dimensions)}
+    return pd.DataFrame(
+        {cost: {name: _share(values[:, at], part) for name, part in parts.items()} for at, cost in enumerate(COSTS)}
+    )
+
+
+def _parts(dimension, shares: np.ndarray) -> np.ndarray:
+    """In which part of a range each draw lies: choices and few whole numbers are parts of their own."""
+    if dimension.choices or dimension.integer:
+        drawn = [dimension.at(float(share)) for share in shares]
+        values = {value: place for place, value in enumerate(dict.fromkeys(drawn))}
+        if len(values) <= BINS:
+            return np.array([values[value] for value in drawn])
+    return np.minimum((shares * BINS).astype(int), BINS - 1)
+
+
+def _share(values: np.ndarray, parts: np.ndarray) -> float:
+    """The variance of the means of the parts over that of the values, without what the noise of the means adds."""
+    groups = [values[parts == part] for part in np.unique(parts)]
+    weights = np.array([len(group) for group in groups]) / len(values)
+    between = weights @ (np.array([group.mean() for group in groups]) - values.mean()) ** 2
+    noise = weights @ np.array([group.var() / max(1, len(group) - 1) for group in groups])
+    return float(max(0.0, between - noise) / values.var())
+
+
+def _cost_of(case: Case) -> Callable[[Mapping], tuple[int, int] | None]:
+    """From a setting to the multiplications of an image and of a training; None where a density is too low."""
+    base, seen = target(case), images(case, folded=True)
+    shape, classes = data.input_shape(base.data), data.CATALOGUE[base.data.name].classes
+
+    @cache
+    def layers(model: models.ModelConfig) -> Layers:
+        return _dense_layers(prod(shape), model.sizes.widths, classes) if model.sizes else _built(model, shape, classes)
+
+    def cost(setting: Mapping) -> tuple[int, int] | None:
+        spec = apply(base, {field: value for field, value in setting.items() if field.startswith(COUNT)})
+        found = layers(spec.model)
+        dense = sum(multiplications for _, multiplications in found.values())
+        try:
+            kept = _kept(found, spec.sparse) if spec.sparse.method in METHODS else dense
+        except masks.Infeasible:
+            return None
+        charged = costs.SparseCost(dense=dense, sparse=kept, interval=spec.sparse.interval)
+        return kept, costs.training(charged, method=spec.sparse.method, images=seen * spec.train.epochs)
+
+    return cost
+
+
+def _dense_layers(inputs: int, widths: tuple[int, ...], classes: int) -> Layers:
+    """Those of an MLP, whose weights are used once each."""
+    ends = (inputs, *widths, classes)
+    return {str(at): ((wide, before), wide * before) for at, (before, wide) in enumerate(pairwise(ends))}
+
+
+def _built(model: models.ModelConfig, shape: tuple[int, ...], classes: int) -> Layers:
+    with torch.device("meta"):
+        network = models.build(model, shape=shape, classes=classes)
+    found = [layer for layer in costs.layers(network, shape=shape) if layer.kind != "batchnorm"]
+    shapes = {layer.name: tuple(network.get_submodule(layer.name).weight.shape) for layer in found}
+    return {layer.name: (shapes[layer.name], layer.multiplications) for layer in found}
+
+
+def _kept(layers: Layers, sparse: SparseConfig) -> int:
+    """The multiplications of the weights that masks keep, from each layer's shape and multiplications."""
+    shapes = {name: shape for name, (shape, _) in layers.items()}
+    shares = masks.densities(shapes, sparse.density, allocation=sparse.allocation, kept_dense=sparse.kept_dense)
+    kept = masks.counts(shapes, shares)
+    return sum(count * layers[name][1] // prod(shapes[name]) for name, count in kept.items())
