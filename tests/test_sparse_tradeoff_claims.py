@@ -15,7 +15,17 @@ from pruneproxy import published
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.effects import share
 from pruneproxy.importance import fanova
-from pruneproxy.recipes.sparse_tradeoff import JUDGE, arithmetic, check, evaluate, fronts, printed_verdicts
+from pruneproxy.recipes.sparse_tradeoff import (
+    JUDGE,
+    PAPER,
+    arithmetic,
+    check,
+    evaluate,
+    exact,
+    fronts,
+    printed_verdicts,
+    space,
+)
 from pruneproxy.recipes.sparse_tradeoff.claims import RESTS
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS, Frames
 from pruneproxy.recipes.sparse_tradeoff.printed import Printed
@@ -320,9 +330,16 @@ def test_best_versions_are_counted_over_configurations():
     assert status(searched(), "ST-14") == "not run"
 
 
-def test_an_algorithm_without_effect_does_not_matter_and_one_with_effect_does():
-    none = drawn(costs={"first": 1.0}, count=150)
+def importances_of_costs(**shares):
+    """What `exact.cost_importances` would find, the same for both costs."""
+    return lambda dataset: pd.DataFrame({cost: {"algorithm": 0.0, "sparsity": 0.5} | shares for cost in exact.COSTS})
+
+
+def test_an_algorithm_without_effect_does_not_matter_and_one_with_effect_does(monkeypatch):
+    none = drawn(count=150)
     none.random["sparsity"] = none.random["sparsity"].fillna(0.5)
+    assert status(none, "ST-15") == "contradicted"  # by the costs
+    monkeypatch.setattr(exact, "cost_importances", importances_of_costs())
     assert status(none, "ST-15") == "supported"
     found = verdicts(drawn(weights={"algorithm": 5.0, "lr": 2.0}))["ST-15"]
     assert found.side == "contradicted" and found.value > 0.3 and "where" not in found.effect
@@ -344,11 +361,32 @@ def test_importances_are_those_of_the_whole_table():
     assert found.value == pytest.approx(expected["layers"] - expected["lr"], abs=0.1) and found.samples.size == 10
 
 
-def test_sparsity_leads_the_costs_unless_another_does():
-    assert status(drawn(), "ST-16") == "supported"
-    found = verdicts(drawn(costs={"epochs": 2.0, "sparsity": -0.5}))["ST-16"]
-    assert found.side == "contradicted" and found.value < 0
-    assert status(drawn(costs={"epochs": 1.0, "sparsity": -1.22}), "ST-16") == "undecided"
+def test_sparsity_leads_the_costs_unless_another_does(monkeypatch):
+    for epochs, expected in ((0.4, "supported"), (0.6, "contradicted")):
+        monkeypatch.setattr(exact, "cost_importances", importances_of_costs(epochs=epochs))
+        found = verdicts(framed())["ST-16"]
+        assert found.side == expected and found.value == pytest.approx(0.5 - epochs)
+
+
+def test_computed_importances_are_those_of_a_product_of_settings():
+    """An MLP of one hidden layer, dense or with half its weights: the cost is (inputs + outputs) * width * density."""
+    case = PAPER["elec2"]
+    chosen = {"sparse.method": ("set", "dense"), "sparse.density": (0.5, 0.5), "model.sizes.layers": (1, 1)}
+    found = exact.explained(case, [replace_ends(one, chosen) for one in space(case)])
+    width = np.log10(np.arange(1, 1001)).var()
+    halved = np.log10([1, 0.5]).var()
+    assert found.loc["first", "inference"] == pytest.approx(width / (width + halved), abs=0.015)
+    assert found.loc["algorithm", "inference"] == pytest.approx(halved / (width + halved), abs=0.015)
+    assert found["inference"].sum() == pytest.approx(1, abs=0.02) and found.loc["lr"].max() < 0.003
+
+
+def replace_ends(dimension, chosen):
+    ends = chosen.get(dimension.field)
+    if ends is None:
+        return dimension
+    if dimension.choices:
+        return replace(dimension, choices=ends, default=ends[0])
+    return replace(dimension, low=ends[0], high=ends[1], default=ends[0])
 
 
 def test_weight_decay_and_epochs_lead_on_resnets():
@@ -398,7 +436,7 @@ def test_a_single_seed_decides_nothing_but_counts():
 def test_no_records_mean_not_run_and_say_what_is_needed():
     found = [Sided(v) for v in evaluate(framed(), scale="smoke")]
     assert [v.claim for v in found] == list(JUDGE.claims)
-    assert {v.claim for v in found if v.side != "not run"} == {"ST-03"}  # computed
+    assert {v.claim for v in found if v.side != "not run"} == {"ST-03", "ST-15", "ST-16"}  # computed
     assert all(v.note.startswith("needs ") and v.scale == "smoke" for v in found if v.side == "not run")
 
 
@@ -410,7 +448,8 @@ def test_verdicts_carry_seeds_records_what_was_resampled_and_what_diverged():
     assert found.note == (
         "the runs of each configuration are resampled; data simulated; 1 trainings diverged and count as guessing"
     )
-    assert verdicts(drawn())["ST-16"].note.endswith("80 configurations, each trained once")
+    assert verdicts(drawn())["ST-18"].note.endswith("80 configurations, each trained once")
+    assert "computed for the thesis's own space" in verdicts(drawn())["ST-16"].note
 
 
 def test_evaluate_leaves_the_tables_alone_and_does_not_depend_on_the_order_of_records():

@@ -156,8 +156,10 @@ def test_tost_is_equivalent_exactly_when_its_interval_lies_within_the_margin():
         assert found.equivalent == (-found.margin <= found.low and found.high <= found.margin)
 
 
-def test_tost_of_constant_samples_and_bad_input():
-    assert stats.tost([1, 1], [1, 1], margin=0.1).equivalent and not stats.tost([1, 1], [2, 2], margin=0.1).equivalent
+def test_tost_of_samples_that_do_not_vary_and_bad_input():
+    for other in ([95, 95], [94.6, 94.6]):
+        found = stats.tost([95, 95], other, margin=1)
+        assert found.p == 1 and not found.equivalent and (found.low, found.high) == (-np.inf, np.inf)
     with pytest.raises(UserError, match="margin > 0"):
         stats.tost([1, 2], [1, 2], margin=0)
     with pytest.raises(UserError, match="two or more values"):

@@ -31,7 +31,8 @@ class Equivalence:
 def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> Equivalence:
     """Whether mean(a) - mean(b) lies within (-margin, margin): the larger p of two t tests (Schuirmann 1987).
 
-    Unpaired samples use Welch's error and degrees of freedom, paired ones the differences.
+    Unpaired samples use Welch's error and degrees of freedom, paired ones the differences. Where these do not vary at
+    all, a few equal values say nothing of what another seed would give: p is 1, without bounds.
     """
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     if margin <= 0 or not 0 < alpha < 0.5:
@@ -43,8 +44,7 @@ def tost(a, b, *, margin: float, paired: bool = False, alpha: float = 0.05) -> E
     found = seed_paired(a, b) if paired else welch(summary(a), summary(b))
     difference, error, freedom = float(found.difference), found.error, found.freedom
     if error == 0:
-        p = float(not abs(difference) < margin)
-        return Equivalence(difference=difference, low=difference, high=difference, margin=margin, p=p, alpha=alpha)
+        return Equivalence(difference=difference, low=-np.inf, high=np.inf, margin=margin, p=1.0, alpha=alpha)
     reach = scipy.stats.t.ppf(1 - alpha, freedom) * error
     p = float(scipy.stats.t.sf((margin - abs(difference)) / error, freedom))
     return Equivalence(

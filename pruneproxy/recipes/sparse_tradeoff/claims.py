@@ -9,7 +9,7 @@ from pruneproxy.evidence.claims import Ruling
 from pruneproxy.evidence.effects import flat
 from pruneproxy.evidence.statements import above, at_most, both, every, some
 from pruneproxy.evidence.verdicts import Basis, Judge
-from pruneproxy.recipes.sparse_tradeoff import arithmetic
+from pruneproxy.recipes.sparse_tradeoff import arithmetic, exact
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS
 from pruneproxy.recipes.sparse_tradeoff.importances import SPACE
 from pruneproxy.recipes.sparse_tradeoff.printed import Printed, cautions, remarks
@@ -21,6 +21,7 @@ CONFIGURATIONS = "configurations are resampled"
 COUNTED = "computed, so nothing is resampled"
 REFITTED = "forests are fitted to resampled configurations"
 ENOUGH_SEARCHES = 3
+EXTREME, ENOUGH_INPUTS = 0.98, 5  # inputs of a neuron: below, the width makes an MLP collapse
 FIXED, SEARCHED, DRAWN = ("reproduction",), ("optimization", "reproduction"), ("importance",)
 SWEPT = ("evaluation", *SEARCHED)
 
@@ -53,7 +54,7 @@ RESTS = {
     "ST-13": _on(SEARCHED, SHARES),
     "ST-14": _on(SWEPT, SHARES),
     "ST-15": _on(DRAWN, REFITTED),
-    "ST-16": _on(DRAWN, REFITTED),
+    "ST-16": _on(DRAWN, COUNTED),
     "ST-17": _on(DRAWN, REFITTED),
     "ST-18": _on(DRAWN, REFITTED),
     "ST-19": _on(SEARCHED, SEEDS),
@@ -105,8 +106,8 @@ def quantity(frames, name: str) -> pd.DataFrame:
 def basis(frames, claim: str) -> Basis:
     """What a verdict rests on: the fewest seeds of a configuration, record ids, remarks, and what forbids a verdict."""
     rests = RESTS[claim]
-    if claim == "ST-03":
-        return _of_arithmetic()
+    if claim in ARITHMETIC:
+        return Basis(note=ARITHMETIC[claim]())
     if rests.experiments == DRAWN:
         return _of_random(frames, rests, claim)
     runs = frames.runs[frames.runs["experiment"].isin(rests.experiments)]
@@ -118,7 +119,7 @@ def basis(frames, claim: str) -> Basis:
         seeds=int(seeds.min()) if len(seeds) else 0,
         records=tuple(sorted(set(runs["id"]))),
         note="; ".join(notes),
-        obstacle=_obstacle(frames, rests),
+        obstacle=_starved(runs) if claim == "ST-02" else _obstacle(frames, rests),
         seconds=float(runs.drop_duplicates("id")["seconds"].sum() / seeds.max()) if len(seeds) else None,
     )
 
@@ -132,11 +133,25 @@ def _obstacle(frames, rests: Rests) -> str:
     return f"a data set was searched {'once' if fewest == 1 else 'twice'}, three searches are needed"
 
 
-def _of_arithmetic() -> Basis:
-    """ST-03 rests on no records: costs are functions of the settings."""
+def _starved(runs: pd.DataFrame) -> str:
+    """Why a collapse says nothing of a method: hardly an input is left to a neuron of a network so narrow."""
+    collapsed = runs[(runs["architecture"] == "MLP") & (runs["sparsity"].astype(float) > EXTREME)]
+    inputs = (collapsed["first"].astype(float) * (1 - collapsed["sparsity"].astype(float))).min()
+    if not inputs < ENOUGH_INPUTS:
+        return ""
+    return f"at the largest sparsity a neuron here keeps {inputs:.2g} of its inputs, in the thesis 10"
+
+
+def _of_ratios() -> str:
     found = [effect.value for effect in flat(arithmetic.kept_ratios("algorithm-1"))]
-    note = f"computed for the thesis's own protocol; by Algorithm 1 the ratios are {min(found):.3f} to {max(found):.3f}"
-    return Basis(note=note)
+    return f"computed for the thesis's own protocol; by Algorithm 1 the ratios are {min(found):.3f} to {max(found):.3f}"
+
+
+def _of_space() -> str:
+    return f"computed for the thesis's own space on its six data sets, from {exact.DRAWS} draws of each"
+
+
+ARITHMETIC = {"ST-03": _of_ratios, "ST-16": _of_space}  # costs are functions of the settings: no record is needed
 
 
 def _of_random(frames, rests: Rests, claim: str) -> Basis:
@@ -145,7 +160,7 @@ def _of_random(frames, rests: Rests, claim: str) -> Basis:
     spread = f"{counts.min()} to {counts.max()}" if counts.nunique() > 1 else f"{counts.min()}"
     note = f"{rests.unit}; {_data(rows)}; {spread} configurations, each trained once"
     if claim == "ST-15":
-        note = "; ".join([note, *_asides(frames)])
+        note = "; ".join([f"the costs are {_of_space()}", *([note, *_asides(frames)] if len(rows) else [])])
     return Basis(seeds=1, records=tuple(sorted(set(rows["id"]))), note=note)
 
 

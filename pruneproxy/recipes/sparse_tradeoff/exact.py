@@ -1,13 +1,12 @@
 """How much of either cost each hyperparameter explains. Costs follow from settings: nothing is trained or fitted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 import pandas as pd
-import scipy
 import torch
 
 from pruneproxy import costs, data, masks, models
@@ -15,10 +14,10 @@ from pruneproxy.cache import cached
 from pruneproxy.recipes.sparse_tradeoff.experiments import METHODS, images, space, target
 from pruneproxy.recipes.sparse_tradeoff.frames import FIELDS
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
-from pruneproxy.space import active, apply
+from pruneproxy.space import Dimension, active, apply
 from pruneproxy.sparse import SparseConfig
 
-DRAWS, BINS = 2**13, 16
+DRAWS, BINS = 2**13, 64
 Layers = Mapping[str, tuple[tuple[int, ...], int]]  # the shape of each one's weights, and its multiplications
 COSTS = ("inference", "training")
 COUNT = ("sparse.", "model.sizes.", "model.blocks.", "train.epochs")  # what costs depend on
@@ -27,18 +26,19 @@ COUNT = ("sparse.", "model.sizes.", "model.blocks.", "train.epochs")  # what cos
 def cost_importances(dataset: str, name: str = "text") -> pd.DataFrame:
     """The share of the variance of the logarithm of each cost that each hyperparameter explains alone, by its name.
 
-    Over the thesis's own space of a data set: the mean of the cost in each of 16 equally probable parts of the range of
+    Over the thesis's own space of a data set: the mean of the cost in each of 64 equally probable parts of the range of
     a hyperparameter (one for each choice), from 8,192 draws, less what the finite number of draws adds to the variance
     of these means. A hyperparameter that is inactive has no effect where it is.
     """
-    found = cached("importances of costs", (dataset, name, DRAWS, BINS), lambda: _explained(dataset, name).to_dict())
+    case = next(one for one in PAPER.values() if one.dataset == dataset)
+    found = cached("importances of costs", (dataset, name), lambda: explained(case, space(case, name)).to_dict())
     return pd.DataFrame(found)
 
 
-def _explained(dataset: str, name: str) -> pd.DataFrame:
-    case = next(one for one in PAPER.values() if one.dataset == dataset)
-    dimensions, cost = space(case, name), _cost_of(case)
-    shares = scipy.stats.qmc.Sobol(len(dimensions), rng=0).random(DRAWS)
+def explained(case: Case, dimensions: Sequence[Dimension]) -> pd.DataFrame:
+    """The same for any dimensions of a case."""
+    cost = _cost_of(case)
+    shares = np.random.default_rng(0).random((DRAWS, len(dimensions)))
     rows = [{one.field: one.at(float(share)) for one, share in zip(dimensions, row, strict=True)} for row in shares]
     found = [cost({one.field: row[one.field] for one in dimensions if active(one, row)}) for row in rows]
     possible = np.array([one is not None for one in found])

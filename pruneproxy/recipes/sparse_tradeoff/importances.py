@@ -8,7 +8,7 @@ import pandas as pd
 from pruneproxy import pareto
 from pruneproxy.evidence.effects import Effect
 from pruneproxy.importance import ForestConfig, fanova
-from pruneproxy.recipes.sparse_tradeoff import fronts, influence
+from pruneproxy.recipes.sparse_tradeoff import exact, fronts, influence
 from pruneproxy.recipes.sparse_tradeoff.experiments import space
 from pruneproxy.recipes.sparse_tradeoff.frames import HYPER
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER
@@ -28,8 +28,10 @@ class Importances:
     """The quantities of Sec. 6.1, for a class with `frames`, `seed`, `datasets` and `_picks`."""
 
     def algorithm_importances(self) -> dict[str, list[Effect]]:
-        """Importance of the choice between SET, RigL and dense training, for every objective."""
-        return self._importances(OBJECTIVES, lambda table: {"": table["algorithm"]})
+        """Importance of the choice between SET, RigL and dense training: for the error, and computed for both costs."""
+        costs = _computed(lambda table: table.loc["algorithm"])
+        errors = self._importances(("error",), lambda table: {"": table["algorithm"]})
+        return {name: [*errors.get(name, []), *effects] for name, effects in costs.items()}
 
     def algorithm_asides(self) -> dict[str, dict[str, float]]:
         """The largest importance of the algorithm over the objectives, by other choices of analysis."""
@@ -41,10 +43,8 @@ class Importances:
         return found
 
     def sparsity_leads(self) -> dict[str, list[Effect]]:
-        """Importance of sparsity for each cost, minus that of the most important other hyperparameter."""
-        return self._importances(
-            fronts.COST, lambda table: {"": table["sparsity"] - table.drop(columns="sparsity").max(axis=1)}
-        )
+        """Importance of sparsity for each cost, minus that of the most important other hyperparameter, computed."""
+        return _computed(lambda table: table.loc["sparsity"] - table.drop(index="sparsity").max())
 
     def resnet_leads(self) -> dict[str, list[Effect]]:
         """Importance of weight decay and of epochs for the error of ResNets, minus that of the learning rate."""
@@ -113,6 +113,15 @@ def _axes(rows: pd.DataFrame) -> list[Dimension]:
             low, high = float(values.min()), float(values.max())
             found.append(replace(axis, low=low, high=high, default=min(max(axis.default, low), high)))
     return found
+
+
+def _computed(statistic: Callable[[pd.DataFrame], pd.Series]) -> dict[str, list[Effect]]:
+    """A statistic of the importances for both costs on all data sets of the thesis, over its own space."""
+    found = {case.dataset: statistic(exact.cost_importances(case.dataset)) for case in PAPER.values()}
+    return {
+        name: [Effect(label=f"{name}, {cost}", value=round(float(value), 4)) for cost, value in values.items()]
+        for name, values in found.items()
+    }
 
 
 def _effect(label: str, values) -> Effect:
