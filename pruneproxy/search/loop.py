@@ -107,9 +107,9 @@ def optimise(
     worse still. Several objectives have a `direction` and a `worst` each, and no pruner; `scale(values)` is what the
     sampler is told instead of their values. With `default_first` the first trial has the defaults of the space.
 
-    Sampler and pruner objects of Optuna are copied for each study, and what a sampler draws follows from `seed` and its
-    own, so that it repeats, too. `brackets` is the name by which the pruner hyperband deals trials out (default: that
-    of the study).
+    Sampler and pruner objects of Optuna are copied for each study; a sampler draws as it was seeded, so that only one
+    taken by name repeats exactly in a resumed study. `brackets` is the name by which the pruner hyperband deals trials
+    out (default: that of the study).
 
     `lock(name, wait=...)` holds a lock between processes (default: a file beside the storage's), `pause()` is called
     while only trials of other processes are left. With `sharing` a study of another folder of records is refused, and

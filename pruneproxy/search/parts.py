@@ -32,8 +32,8 @@ def check_several(sampler: str | BaseSampler, pruner: str | BasePruner = "none")
 
 
 def proposing(sampler: str | BaseSampler, *, seed: int, **choices) -> BaseSampler:
-    """A sampler whose history repeats; `choices` are those of `Repeatable`."""
-    return Repeatable(sampler, seed=seed, **choices) if isinstance(sampler, str) else Own(sampler, seed=seed)
+    """A sampler by its name, whose history repeats (`choices` are those of `Repeatable`), or the caller's own."""
+    return Repeatable(sampler, seed=seed, **choices) if isinstance(sampler, str) else Own(sampler)
 
 
 def stopping(pruner: str | BasePruner, *, study: str, epochs: int | None, sign: int):

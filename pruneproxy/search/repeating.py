@@ -1,12 +1,9 @@
 """Samplers whose every draw has a random stream of its own, so that a history repeats exactly."""
 
 import copy
-import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 from optuna.samplers import BaseSampler
-from optuna.samplers._lazy_random_state import LazyRandomState
 from optuna.trial import FrozenTrial
 
 from pruneproxy.errors import UserError, choose
@@ -67,46 +64,38 @@ class Repeatable(BaseSampler):
 
 
 class Own(BaseSampler):
-    """A sampler object of the caller's: copied for each trial, and reseeded for each draw as in `Repeatable`.
+    """A copy of a sampler object of the caller's, which draws as it was seeded; in a resumed study from a new seed.
 
-    Its generators start from `seed`, the draw, and what they were seeded with, if they were; how often the object has
-    drawn does not count. From trial to trial it keeps only what it stores in the study.
+    A search that has to repeat exactly takes a sampler by its name.
     """
 
-    def __init__(self, sampler: BaseSampler, *, seed: int):
-        self._sampler, self._seed = copied(sampler, "sampler"), seed
-        self._number, self._copy, self._streams = None, None, ()
-
-    def _for(self, trial, *names) -> BaseSampler:
-        if self._number != trial.number:
-            self._number, self._copy = trial.number, copy.deepcopy(self._sampler)
-            self._streams = tuple(_generators(self._copy, set()))
-        for generator, first in self._streams:
-            _reseed(generator, stream_seed(self._seed, "sampler", trial.number, *names, *first) % 2**32)
-        return self._copy
+    def __init__(self, sampler: BaseSampler):
+        self._sampler, self._begun = copied(sampler, "sampler"), False
 
     def before_trial(self, study, trial):
         """What the sampler does before a trial."""
-        self._number = None
-        self._for(trial, "before").before_trial(study, trial)
+        if trial.number and not self._begun:
+            self._sampler.reseed_rng()  # its first draws have been made
+        self._begun = True
+        self._sampler.before_trial(study, trial)
 
     def infer_relative_search_space(self, study, trial):
         """The dimensions that are drawn together."""
-        return self._for(trial).infer_relative_search_space(study, trial)
+        return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(self, study, trial, search_space):
         """Settings of these dimensions; none where the trial has them all."""
         if search_space and all(name in trial.params for name in search_space):
             return {}
-        return self._for(trial).sample_relative(_Seen(study, trial.number, ()), trial, search_space)
+        return self._sampler.sample_relative(_Seen(study, trial.number, ()), trial, search_space)
 
     def sample_independent(self, study, trial, param_name, param_distribution):
         """The setting of one dimension."""
-        return self._for(trial, param_name).sample_independent(study, trial, param_name, param_distribution)
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study, trial, state, values):
         """What the sampler does after a trial."""
-        self._for(trial, "after").after_trial(_Unstoppable(study), trial, state, values)
+        self._sampler.after_trial(_Unstoppable(study), trial, state, values)
 
 
 def copied(part, what: str):
@@ -118,36 +107,6 @@ def copied(part, what: str):
             f"expected a {what} that can be copied, got a {type(part).__name__} that cannot ({error}): leave out what "
             f"holds files, locks or connections, or name one of ours"
         ) from error
-
-
-def _generators(part, known: set[int]) -> Iterator[tuple[object, tuple[int, ...]]]:
-    """The random generators inside an object, each with its first number, or with none if it has no seed yet."""
-    if id(part) in known:
-        return
-    known.add(id(part))
-    if isinstance(part, LazyRandomState) and part._rng is None:
-        yield part.rng, ()
-    elif isinstance(part, np.random.RandomState | np.random.Generator):
-        yield part, (int.from_bytes(part.bytes(4)),)
-    elif isinstance(part, random.Random):
-        yield part, (part.getrandbits(32),)
-    elif not isinstance(part, type):
-        inside = (
-            part if isinstance(part, list | tuple) else (part if isinstance(part, dict) else _fields(part)).values()
-        )
-        for one in inside:
-            yield from _generators(one, known)
-
-
-def _fields(part) -> dict:
-    return getattr(part, "__dict__", {})
-
-
-def _reseed(generator, seed: int):
-    if isinstance(generator, np.random.Generator):
-        generator.bit_generator.state = type(generator.bit_generator)(seed).state
-    else:
-        generator.seed(seed)
 
 
 class _Unstoppable:

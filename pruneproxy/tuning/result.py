@@ -64,10 +64,11 @@ class Result:
     def equivalence(self) -> Equivalence | None:
         """Two one-sided t tests over seeds, paired, of the full network with the proxy's and with its own settings.
 
-        None without a comparison, or where a training diverged. Without a margin only the interval has a meaning.
+        None without a comparison, where a training diverged, and where both searches found the same settings, so that
+        nothing is left to test. Without a margin only the interval has a meaning.
         """
         ours, theirs = list(self.scores.values()), list(self.direct_scores.values())
-        if self.direct is None or not np.isfinite([*ours, *theirs]).all():
+        if self.direct is None or self.direct.settings == self.settings or not np.isfinite([*ours, *theirs]).all():
             return None
         return stats.tost(ours, theirs, margin=self.margin or math.inf, paired=True)
 
@@ -168,11 +169,11 @@ class Result:
     def _regret_line(self) -> str:
         if self.direct is None:
             return "not measured, for nothing was searched on the full network (compare='search' does it)"
-        if self.equivalence is None:
-            return "not a number: a training of the full network diverged"
-        test = self.equivalence
-        if self.direct.settings == self.settings:
+        if self.direct.settings == self.settings and math.isfinite(self.regret):
             return f"{self.regret:.4g}: both searches found the same settings"
+        test = self.equivalence
+        if test is None:
+            return "not a number: a training of the full network diverged"
         text = (
             f"{self.regret:.4g} in units of the score over {len(self.scores)} seeds against "
             f"{_settings(self.direct.settings)}, 90 % interval {-test.high:.3g} to {-test.low:.3g}; "

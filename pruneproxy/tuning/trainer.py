@@ -1,7 +1,6 @@
 """Our own training function for `tune`: stochastic gradient descent on tensors or on a catalogued data set."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,14 +93,6 @@ class Trainer:
                 f"width, got {foreign.shapes(outputs)} for 2 inputs and labels up to {largest}: widen its last layer "
                 f"or number the labels from 0"
             )
-
-    def describe(self) -> str:
-        """What its numbers depend on, for the name of a study."""
-        source = [self.epochs, self.holdout, repr(self.config)]
-        if isinstance(self.source, Tensor):
-            digest = hashlib.sha256(self.source.numpy(force=True).tobytes() + self.labels.numpy(force=True).tobytes())
-            return repr([*source, digest.hexdigest()])
-        return repr([*source, repr(self.dataset.config), self.dataset.fingerprint])
 
     def test(self, network: nn.Module) -> float:
         """The accuracy in percent on the test images, which no search looks at."""

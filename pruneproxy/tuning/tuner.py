@@ -1,7 +1,9 @@
 """Search on the pruned network, train the full one with what was found, and say what that cost and lost."""
 
 import copy
+import hashlib
 import inspect
+import json
 import math
 import numbers
 import time
@@ -18,7 +20,6 @@ from pruneproxy.search.parts import check_parts
 from pruneproxy.space import Dimension, Range, written
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import proxy as proxies
-from pruneproxy.tuning.describing import described, digest
 from pruneproxy.tuning.result import Result
 
 Train = Callable[..., float]  # train(network, settings, *, seed, report) -> score, larger is better
@@ -71,12 +72,10 @@ def tune(
     COMPARISONS) says against what regret is measured, and `margin`, in units of the score, how much of it counts as
     none.
 
-    With `storage` "sqlite:///FILE" or "journal:FILE" a killed call goes on where it was when it is made again. A call
-    with other arguments, weights or code is another study; of what `train`, `test` and `factory` use, that includes
-    arguments, enclosed values, plain values, tensors, functions and classes beside them, but no other global: give
-    another `name` when such a one has changed. A callable object may say what it depends on by a method `describe()`.
-    `on_trial(what, trial)` hears of every training. No argument is changed, and no generator of the caller is drawn
-    from.
+    With `storage` "sqlite:///FILE" or "journal:FILE" and a `name` a killed call goes on where it was when it is made
+    again. Other numbers, another space, sampler or pruner make another study; give another name when `train`, `test`,
+    the network or the data have changed, which no one else can know. `on_trial(what, trial)` hears of every training.
+    No argument is changed.
 
     >>> trainer = tuning.Trainer(images, labels)
     >>> space = {"lr": tuning.log(1e-3, 1), "batch_size": [32, 64, 128]}
@@ -85,6 +84,11 @@ def tune(
     _check(train, test, seeds, trials, configurations, margin, compare)
     check_parts(sampler, pruner)
     storages.check(storage)
+    if storage != "memory" and not name:
+        raise UserError(
+            f"expected a name for the study that {storage} keeps, got none: give it one, and another one when train, "
+            "the network or the data change"
+        )
     dims, spare = written(space), proxies.spared(spare)
     proxy = proxies.build_proxy(
         factory,
@@ -98,25 +102,18 @@ def tune(
         spare=spare,
         seed=seed,
     )
-    says = {
-        "the space": [asdict(dimension) for dimension in dims],
-        "the sampler": sampler,
-        "the pruner": pruner,
-        "the pruning": [float(percentile), float(sigma), round_to, weights, sorted(spare)],
-        "the factory": factory,
-        "the network": proxy.full,
-        "the proxy": dict(proxy.network.state_dict()),  # the example has decided which channels it keeps
-        "train": train,
-        "test": test,
-        "the number of trials": [trials, epochs, seed, name],
+    said = {
+        "space": [asdict(dimension) for dimension in dims],
+        "parts": [_named(sampler), _named(pruner)],
+        "pruning": [float(percentile), float(sigma), round_to, score, weights, sorted(spare), proxy.kept],
+        "numbers": [trials, epochs, seed],
     }
-    strict = storage != "memory" and not name
     work = _Work(
         factory=factory,
         train=train,
         test=test or getattr(train, "test", None),
         space=dims,
-        study=f"tune-{digest([described(part, what, strict=strict) for what, part in says.items()])}",
+        study=f"tune-{name}-{digest(said)}",
         trials=trials,
         sampler=sampler,
         pruner=pruner,
@@ -126,6 +123,16 @@ def tune(
         on_trial=on_trial,
     )
     return _result(work, proxy, range(seed + 1, seed + 1 + seeds), compare, configurations, margin)
+
+
+def digest(said) -> str:
+    """A short name for plain values."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _named(part) -> str:
+    """A sampler or pruner by its name, an object of Optuna by its class."""
+    return part if isinstance(part, str) else type(part).__qualname__
 
 
 @dataclass(frozen=True, kw_only=True)
