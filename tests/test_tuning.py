@@ -90,11 +90,15 @@ def test_a_real_training_of_proxy_equal_to_target_has_regret_0():
 
 
 def test_regret_and_equivalence_are_those_of_the_scores():
-    result = tuned(compare="search", margin=0.5, seeds=3, sampler="random")
+    def train(network, settings, *, seed, report):  # a narrow network is best at another learning rate
+        best = -1 if network[0].out_features == 12 else -2
+        return -abs(math.log10(settings["lr"]) - best) + 0.01 * math.cos(seed * settings["decay"] * 100)
+
+    result = tuned(train, compare="search", margin=0.5, seeds=3, sampler="random")
     direct = stats.tost(list(result.scores.values()), list(result.direct_scores.values()), margin=0.5, paired=True)
     means = [np.mean(list(scores.values())) for scores in (result.direct_scores, result.scores)]
     assert result.regret == pytest.approx(means[0] - means[1])
-    assert result.equivalence == direct
+    assert result.equivalence == direct and 0 < direct.p < 1
 
 
 def test_the_drawn_configurations_are_the_same_for_both_networks():
