@@ -13,6 +13,15 @@ def test_both_loops_train_the_same_network_on_the_same_images():
     assert usual > 0 and ours > 0
 
 
+def test_the_ratio_says_how_many_times_faster_our_loop_is(monkeypatch):
+    monkeypatch.setattr(bench, "usual_speed", lambda name, **_: 100.0)
+    monkeypatch.setattr(bench, "our_speed", lambda name, precision, **_: 250.0)
+    said, threads = [], torch.get_num_threads()
+    bench.report(steps=1, threads=1, device=torch.device("cpu"), say=said.append, networks={"mlp": "float32"})
+    torch.set_num_threads(threads)
+    assert said[-1].split()[1:4] == ["100", "250", "2.50x"]
+
+
 def test_the_networks_of_the_benchmark_exist_and_change_when_they_are_trained():
     assert set(bench.NETWORKS) <= set(models.MODELS)
     cpu, dataset = torch.device("cpu"), bench.pictures(2 * bench.BATCH)

@@ -26,6 +26,7 @@ from pruneproxy.search import (
 )
 from pruneproxy.search.proposing import Draw
 from pruneproxy.search.repeating import Repeatable
+from pruneproxy.search.tradeoffs import Compared
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
@@ -211,6 +212,21 @@ def test_mo_smac_proposes_good_settings_and_the_released_code_bad_ones(monkeypat
     assert max(good) < 0.5 < min(bad)  # the front is 0.3
 
 
+def test_mo_smac_maximises_what_is_to_be_maximised(monkeypatch):
+    monkeypatch.setattr(mosmac, "RANDOM", 0.0)
+    with storages.quiet():
+        study = optuna.create_study(directions=["maximize", "maximize"])
+    for trial in known_line().trials:
+        study.add_trial(
+            optuna.trial.create_trial(
+                values=[-value for value in trial.values], params=trial.params, distributions=trial.distributions
+            )
+        )
+    assert [asked(study, "mo-smac", seed) for seed in range(3)] == [
+        asked(known_line(), "mo-smac", seed) for seed in range(3)
+    ]
+
+
 def test_half_of_the_proposals_of_mo_smac_are_random(monkeypatch):
     asks = []
     monkeypatch.setattr(mosmac.MOSMAC, "_candidates", lambda *_: asks.append(1) or [])
@@ -318,6 +334,21 @@ def test_a_race_ends_where_a_rival_dominates_the_mean_over_the_same_folds(tmp_pa
         assert (trial["folds"], trial["state"]) == (seen, "complete" if seen == 3 else "stopped")
         assert trial["values"] == pytest.approx(np.mean(folds[:seen], 0).tolist())
         complete += [folds] if seen == 3 else []
+
+
+@pytest.mark.parametrize(("rival", "beaten"), [([90.0, 50.0], True), ([70.0, 99.0], False)])
+def test_a_rival_counts_with_the_folds_that_both_have_seen(rival, beaten):
+    """After one fold of two: what the rival did on the second one says nothing of a setting that has not seen it."""
+
+    def fold(top1):
+        return {
+            "status": "ok",
+            "metrics": {"top1": top1},
+            "cost": {"multiplications": 10, "training_multiplications": 30},
+        }
+
+    compared = Compared(TRADE, None, Conditions())
+    assert compared._beaten([fold(80.0)], [[fold(top1) for top1 in rival]]) == beaten
 
 
 def dominates(a, b):

@@ -144,6 +144,13 @@ def test_an_update_takes_the_place_of_a_step_or_comes_after_it(digits, semantics
     assert torch.equal(before[both], after[both]) == bool(replaces)
 
 
+def test_an_update_removes_the_share_of_its_own_step(digits, monkeypatch):
+    asked = []
+    monkeypatch.setattr(SparseConfig, "share_at", lambda _, step, steps: asked.append((step, steps)) or 0.3)
+    trained(digits, MOVING)
+    assert asked == [(4, 18), (8, 18), (12, 18)]
+
+
 @pytest.mark.parametrize("semantics", sparse.SEMANTICS)
 def test_only_the_released_codes_first_step_is_dense(digits, semantics):
     found, training = stepwise(digits, replace(MOVING, semantics=semantics), 1)
