@@ -116,7 +116,7 @@ def test_one_pass_has_no_interval():
 
 
 def test_rows_are_named_by_what_was_trained_and_by_what_it_stands_for():
-    cases = proxy_hpo.cases("lab")
+    cases = proxy_hpo.cases("lab", networks="resnet56-cifar10,vgg16_bn-cifar10,mobilenet_v2-cifar10")
     rows = [
         ("resnet56", "CIFAR10", "synflow"),
         ("resnet56", "CIFAR10", "vgg16_bn"),

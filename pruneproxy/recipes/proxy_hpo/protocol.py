@@ -137,21 +137,35 @@ PAPER = {
 }
 
 _LAB = {
-    "data": "fashion_mnist",
-    "augment": "flip",
     "train_images": 1000,
     "eval_images": 1000,
-    "test_images": 5000,
     "batch_size": (16, 256),
+    "experiments": ("main", "timing", "cross"),
     "optimizers": ("tpe",),
     "trials": 20,
-    "seeds": 3,
     "trainings": 2,
-    "epochs": 12,
-    "evaluate_every": 3,
+    "epochs": 9,  # rungs of Hyperband at 1, 3 and 9
     "prune.channels.batch": 256,
     "train.batch_size": 64,
     "timed_batches": (64, 256),
+}
+_LAB_NETWORKS = {
+    "resnet56": {"model": "resnet14", "size": 10},
+    "vgg16_bn": {"width": 0.125, "size": 32, "precision": "bfloat16"},
+    "mobilenet_v2": {"width": 0.25, "size": 8},
+}
+_LAB_DATASETS = {  # the second is another data set, not one of more classes: so few images teach no hundred classes
+    "cifar10": {"data": "fashion_mnist", "augment": "flip"},
+    "cifar100": {"data": "mnist", "augment": "none"},
+}
+_LAB_WHOLE = {
+    "experiments": tuple(EXPERIMENTS),
+    "optimizers": ("tpe", "gp", "cma-es"),
+    "family": ("resnet8",),
+    "shallower": "resnet8",
+    "smaller": 6,
+    "trials_five": 30,
+    "configs": 20,
 }
 _SMOKE = {
     "data": "digits",
@@ -177,27 +191,9 @@ CUTS = {
         if name.endswith("cifar10")
     },
     "lab": {
-        "resnet56-cifar10": _LAB
-        | {
-            "model": "resnet14",
-            "size": 14,
-            "precision": "bfloat16",
-            "optimizers": ("tpe", "gp", "cma-es"),
-            "methods": METHODS,
-            "family": ("resnet8",),
-            "shallower": "resnet8",
-            "smaller": 8,
-            "trials_five": 30,
-            "configs": 20,
-        },
-        "vgg16_bn-cifar10": _LAB
-        | {
-            "width": 0.125,
-            "size": 32,
-            "precision": "bfloat16",
-            "experiments": ("main", "timing", "cross"),
-        },
-        "mobilenet_v2-cifar10": _LAB | {"width": 0.25, "size": 8, "experiments": ("main", "timing", "cross")},
+        f"{network}-{dataset}": _LAB | images | small
+        for dataset, images in _LAB_DATASETS.items()
+        for network, small in _LAB_NETWORKS.items()
     },
     "smoke": {
         "resnet56-cifar10": _SMOKE
@@ -216,6 +212,7 @@ CUTS = {
         "mobilenet_v2-cifar10": _SMOKE | {"width": 0.1, "experiments": ("main", "timing", "cross")},
     },
 }
+CUTS["lab"]["resnet56-cifar10"] |= _LAB_WHOLE  # this case has every experiment
 PROTOCOL = Protocol(
     paper=PAPER,
     cuts=CUTS,

@@ -9,7 +9,7 @@ from pruneproxy import data
 from pruneproxy.recipes.recipe import network_title
 
 NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
-DATA = {"digits": "digits"}  # where the title of the catalogue is long
+DATA = {"digits": "digits", "mnist": "MNIST"}  # where the title of the catalogue is long
 
 
 def stands_for(title: str, network: str) -> str:
