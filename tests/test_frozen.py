@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pruneproxy.book import evidence
 from pruneproxy.recipes import RECIPES
-from pruneproxy.recipes.standing import verdicts
 
-FROZEN = Path(__file__).parent / "frozen"
+ROOT = Path(__file__).resolve().parents[1]
+FROZEN = ROOT / "tests" / "frozen"
 CASES = [(stem, scale) for stem, recipe in RECIPES.items() for scale in recipe.scales]
 
 
@@ -30,10 +31,10 @@ def numbers(effect: dict) -> list[float]:
     return [float("nan") if number is None else number for number in found]
 
 
-def effects_of(stem: str) -> dict:
+def effects() -> dict:
     return {
         verdict.claim: {"grade": verdict.grade, "value": verdict.value, "interval": verdict.interval, "p": verdict.p}
-        for verdict in verdicts([stem])[stem]
+        for verdict in evidence.read(ROOT / evidence.RECORDS).verdicts
     }
 
 
@@ -42,10 +43,9 @@ def test_the_ids_of_all_specs_are_as_they_were(stem, scale):
     assert names_of(stem, scale) == read("specs")[f"{stem} {scale}"]
 
 
-@pytest.mark.parametrize("stem", RECIPES)
-def test_the_committed_records_give_the_effects_that_they_gave(stem):
+def test_the_committed_records_give_the_effects_that_they_gave():
     known = read("verdicts")
-    for claim, found in effects_of(stem).items():
+    for claim, found in effects().items():
         assert found["grade"] == known[claim]["grade"], claim
         assert numbers(found) == pytest.approx(numbers(known[claim]), rel=1e-6, abs=1e-9, nan_ok=True), claim
 
@@ -53,7 +53,7 @@ def test_the_committed_records_give_the_effects_that_they_gave(stem):
 def write():
     frozen = {
         "specs": {f"{stem} {scale}": names_of(stem, scale) for stem, scale in CASES},
-        "verdicts": {claim: found for stem in RECIPES for claim, found in effects_of(stem).items()},
+        "verdicts": effects(),
     }
     for name, content in frozen.items():
         (FROZEN / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

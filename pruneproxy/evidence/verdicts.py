@@ -141,7 +141,7 @@ class Judge:
 
     `measured(frames)` and `printed()` give the part's quantities, from records and from the paper's tables: objects
     with one method per quantity that lists `Effect`s. `rules` are those of the claims whose rule is code, and
-    `basis(frames, id)` says what a verdict rests on. `remarks` are words on claims of which too little is printed.
+    `basis(quantities, id)` says what a verdict rests on. `remarks` are words on claims of which too little is printed.
     """
 
     stem: str
@@ -165,14 +165,15 @@ class Judge:
 
     def tested(self, frames) -> dict[str, Tested]:
         """Every claim with what the records say of it."""
-        quantities = _Known(self.measured(frames))
-        return {name: self._tested(claim, frames, quantities) for name, claim in self.claims.items()}
+        measured = self.measured(frames)
+        quantities = _Known(measured)
+        return {name: self._tested(claim, measured, quantities) for name, claim in self.claims.items()}
 
-    def _tested(self, claim: Claim, frames, quantities) -> Tested:
+    def _tested(self, claim: Claim, measured, quantities) -> Tested:
         everything = self._rules[claim.id](quantities)
         if everything is None:
             return Tested(claim=claim, ruling=None)
-        basis, ruling = self.basis(frames, claim.id), self._rules[claim.id](_Deciding(quantities))
+        basis, ruling = self.basis(measured, claim.id), self._rules[claim.id](_Deciding(quantities))
         if ruling is None and not basis.obstacle:
             basis = replace(basis, obstacle="no unit has three seeds")
         return Tested(claim=claim, ruling=ruling or everything, units=tuple(everything.effects), basis=basis)

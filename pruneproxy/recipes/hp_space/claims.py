@@ -19,7 +19,6 @@ from pruneproxy.evidence.statements import (
     within,
 )
 from pruneproxy.evidence.verdicts import Basis, Judge
-from pruneproxy.recipes.hp_space.noise import describe
 from pruneproxy.recipes.hp_space.printed import Printed
 from pruneproxy.recipes.hp_space.quantities import Quantities
 from pruneproxy.stats.landscapes import finished
@@ -107,16 +106,15 @@ def measured(frame) -> Quantities:
     return Quantities(finished(frame))
 
 
-def basis(frame, claim: str) -> Basis:
+def basis(quantities: Quantities, claim: str) -> Basis:
     """What the verdict on a claim rests on: fewest runs of a setting, record ids, and the noise of its networks."""
-    quantities = measured(frame)
     networks = quantities.networks(*SCOPE.get(claim, ()))
     parts = [quantities.frame[quantities.frame["network"] == network] for network in networks]
     seconds = [rows["seconds"].sum() / rows["seed"].nunique() for rows in parts if "seconds" in rows]
     runs = [int(rows.groupby(["variant", "lr", "weight_decay"])["seed"].nunique().min()) for rows in parts]
     return Basis(
         seeds=min([count for count in runs if count >= ENOUGH_SEEDS] or runs, default=0),
-        note="; ".join(describe(rows) for rows in parts),
+        note="; ".join(quantities.noise[network] for network in networks),
         records=tuple(sorted({record for rows in parts for record in rows["id"]})),
         seconds=float(np.sum(seconds)) if seconds else None,
     )

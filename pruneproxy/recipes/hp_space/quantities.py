@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.evidence.effects import Effect, from_seeds, over, tails
+from pruneproxy.recipes.hp_space.noise import describe
 from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, family, published, variants
 from pruneproxy.stats import Replicates, crossfit, replicate, rowwise
 from pruneproxy.stats.landscapes import SETTING, finished
@@ -62,6 +63,11 @@ class Quantities:
         of_network = [v for v in self.variants if v.network == network]
         seeds = sorted(set.intersection(*(set(wide[v.name].columns) for v in of_network)))
         return {v: wide[v.name][seeds].to_numpy(dtype=float) for v in of_network}
+
+    @cached_property
+    def noise(self) -> dict[str, str]:
+        """What the seeds of each network say of noise, in words."""
+        return {network: describe(self.frame[self.frame["network"] == network]) for network in self.draws}
 
     def rows(self, variant: Variant) -> rowwise.Rows:
         return self.draws[variant.network].landscapes[variant.name]

@@ -141,9 +141,9 @@ def measured(frames) -> Quantities:
     return Quantities(frames)
 
 
-def basis(frames, claim: str) -> Basis:
+def basis(quantities: Quantities, claim: str) -> Basis:
     """What a verdict rests on: the fewest seeds of a setting, record ids, what diverged, and the time of a seed."""
-    parts = [_part(frames, table, experiment) for table, experiment in TABLES[claim]]
+    parts = [_part(quantities.frames, table, experiment) for table, experiment in TABLES[claim]]
     rows, seconds = parts[0], None
     if "search_seed" in rows:
         counts = rows.groupby([*CASE, "optimizer", "source"])["search_seed"].nunique()

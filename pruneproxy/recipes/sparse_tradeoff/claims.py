@@ -103,13 +103,13 @@ def quantity(frames, name: str) -> pd.DataFrame:
     return found.rename_axis(name.replace("_", " "))
 
 
-def basis(frames, claim: str) -> Basis:
+def basis(quantities: Quantities, claim: str) -> Basis:
     """What a verdict rests on: the fewest seeds of a configuration, record ids, remarks, and what forbids a verdict."""
-    rests = RESTS[claim]
+    rests, frames = RESTS[claim], quantities.frames
     if claim in ARITHMETIC:
         return Basis(note=ARITHMETIC[claim]())
     if rests.experiments == DRAWN:
-        return _of_random(frames, rests, claim)
+        return _of_random(quantities, rests, claim)
     runs = frames.runs[frames.runs["experiment"].isin(rests.experiments)]
     seeds = runs.groupby(["dataset", "experiment", "config"])["seed"].nunique()
     diverged = runs.loc[runs["status"] == "diverged", "id"].nunique()
@@ -154,18 +154,19 @@ def _of_space() -> str:
 ARITHMETIC = {"ST-03": _of_ratios, "ST-16": _of_space}  # costs are functions of the settings: no record is needed
 
 
-def _of_random(frames, rests: Rests, claim: str) -> Basis:
-    rows = frames.random[frames.random["space"] == SPACE]
+def _of_random(quantities: Quantities, rests: Rests, claim: str) -> Basis:
+    drawn = quantities.frames.random
+    rows = drawn[drawn["space"] == SPACE]
     counts = rows.groupby("dataset").size()
     spread = f"{counts.min()} to {counts.max()}" if counts.nunique() > 1 else f"{counts.min()}"
     note = f"{rests.unit}; {_data(rows)}; {spread} configurations, each trained once"
     if claim == "ST-15":
-        note = "; ".join([f"the costs are {_of_space()}", *([note, *_asides(frames)] if len(rows) else [])])
+        note = "; ".join([f"the costs are {_of_space()}", *([note, *_asides(quantities)] if len(rows) else [])])
     return Basis(seeds=1, records=tuple(sorted(set(rows["id"]))), note=note)
 
 
-def _asides(frames) -> list[str]:
-    asides = list(measured(frames).algorithm_asides().values())
+def _asides(quantities: Quantities) -> list[str]:
+    asides = list(quantities.algorithm_asides().values())
     largest = {words: max(aside.get(words, 0.0) for aside in asides) for aside in asides for words in aside}
     return [f"{value:.3g} {words}" for words, value in largest.items()]
 
