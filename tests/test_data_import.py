@@ -6,9 +6,11 @@ import json
 import lzma
 import pickle
 import struct
+import sys
 import tarfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ from torchvision.transforms import functional as vision
 from pruneproxy.data import CATALOGUE, DataConfig, check, import_set, list_sets, load
 from pruneproxy.data.stored import read_stored
 from pruneproxy.errors import UserError
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+import npz_copies  # noqa: E402
+
+
+def import_npz(*given, **choices):
+    return import_set(*given, read=npz_copies.read_copy, **choices)
+
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +92,7 @@ def same_images(arrays, images):
 
 
 def test_lossless_montages_come_out_bit_for_bit_and_lossy_positions_are_recorded(tmp_path):
-    said = import_set("cifar10", cifar_folder(tmp_path, lossy=(2, 5)), tmp_path)
+    said = import_npz("cifar10", cifar_folder(tmp_path, lossy=(2, 5)), tmp_path)
     assert said == "cifar10: import of copy (webp-montage), 2 lossy images"
     arrays = stored("cifar10", tmp_path)
     assert same_images(arrays.train_inputs, noise(22, 32)) and same_images(arrays.test_inputs, noise(10, 32))
@@ -93,7 +103,7 @@ def test_lossless_montages_come_out_bit_for_bit_and_lossy_positions_are_recorded
 
 def test_jpeg_montages_count_as_lossy(tmp_path):
     folder = cifar_folder(tmp_path, form="JPEG")
-    assert "22 lossy images" in import_set("cifar10", folder, tmp_path)
+    assert "22 lossy images" in import_npz("cifar10", folder, tmp_path)
     error = stored("cifar10", tmp_path).train_inputs.astype(int) - noise(22, 32).transpose(0, 3, 1, 2)
     assert 0 < np.abs(error).mean() < 10
 
@@ -105,7 +115,7 @@ def test_plain_arrays_are_read_with_and_without_xz(tmp_path, packed):
         np.savez(buffer, images=noise(count, 28, 1), labels=labels_of(count), classes=np.arange(10).astype(str))
         path = tmp_path / f"{split}.npz{'.xz' if packed else ''}"
         path.write_bytes(lzma.compress(buffer.getvalue()) if packed else buffer.getvalue())
-    said = import_set("mnist", tmp_path, tmp_path / "root")
+    said = import_npz("mnist", tmp_path, tmp_path / "root")
     assert said.endswith("NOT identical to the original")
     assert same_images(stored("mnist", tmp_path / "root").train_inputs, noise(20, 28, 1))
 
@@ -117,7 +127,7 @@ def test_single_jpegs_of_a_set_published_as_jpeg_are_not_lossy_and_missing_class
         arrays = blob_arrays(blobs, "jpeg-each")
         np.savez(tmp_path / f"{split}.npz", **arrays, labels=labels_of(count, 2), classes=np.array(["cat", "dog"]))
     root = tmp_path / "root"
-    said = import_set("tiny_imagenet", tmp_path, root)
+    said = import_npz("tiny_imagenet", tmp_path, root)
     assert said == f"tiny_imagenet: import of {tmp_path.name} (jpeg-each), 2 of 200 classes"
     decoded = np.asarray(Image.open(io.BytesIO(encoded(noise(5, 64)[4], "JPEG"))))
     assert np.array_equal(stored("tiny_imagenet", root).train_inputs[5], decoded.transpose(2, 0, 1))
@@ -289,18 +299,22 @@ def test_the_last_rows_of_higgs_are_its_test_split(tmp_path, monkeypatch):
 
 def test_a_later_import_replaces_the_earlier_and_leaves_nothing_else(tmp_path):
     folder, root = cifar_folder(tmp_path), tmp_path / "root"
-    import_set("cifar10", folder, root)
+    import_npz("cifar10", folder, root)
     montage(folder / "train.npz", noise(30, 32))
-    import_set("cifar10", folder, root)
+    import_npz("cifar10", folder, root)
     assert len(stored("cifar10", root).train_labels) == 30
     assert [path.name for path in root.iterdir()] == ["cifar10"]
 
 
-def check_import_fails(tmp_path, message, name="cifar10"):
+def check_npz_fails(tmp_path, message):
+    check_import_fails(tmp_path, message, read=npz_copies.read_copy)
+
+
+def check_import_fails(tmp_path, message, name="cifar10", **choices):
     """Asserts that the import fails with the message and leaves no trace."""
     root = tmp_path / "root"
     with pytest.raises(UserError, match=message):
-        import_set(name, tmp_path / "copy", root)
+        import_set(name, tmp_path / "copy", root, **choices)
     assert not root.exists() or not list(root.iterdir())
 
 
@@ -327,30 +341,30 @@ def test_an_unknown_set_is_an_error_that_suggests_one(tmp_path):
 def test_a_truncated_npz_is_an_error(tmp_path, kept):
     path = cifar_folder(tmp_path) / "train.npz"
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    check_import_fails(tmp_path, "train.npz is not a readable npz file")
+    check_npz_fails(tmp_path, "train.npz is not a readable npz file")
 
 
 def test_a_missing_half_is_an_error(tmp_path):
     (cifar_folder(tmp_path) / "test.npz").unlink()
-    check_import_fails(tmp_path, "expected test.npz")
+    check_npz_fails(tmp_path, "expected test.npz")
 
 
 def test_a_foreign_npz_is_an_error_that_names_the_arrays(tmp_path):
     cifar_folder(tmp_path)
     np.savez(tmp_path / "copy" / "train.npz", x=np.zeros(3))
-    check_import_fails(tmp_path, "expected arrays classes, images, labels in .*train.npz, got x")
+    check_npz_fails(tmp_path, "expected arrays classes, images, labels in .*train.npz, got x")
 
 
 def test_images_of_another_shape_are_an_error(tmp_path):
     montage(cifar_folder(tmp_path) / "train.npz", noise(8, 16))
-    check_import_fails(tmp_path, r"expected uint8 images of shape \(3, 32, 32\).*got uint8 of \(3, 16, 16\)")
+    check_npz_fails(tmp_path, r"expected uint8 images of shape \(3, 32, 32\).*got uint8 of \(3, 16, 16\)")
 
 
 def test_a_label_without_a_class_is_an_error(tmp_path):
     folder = cifar_folder(tmp_path)
     arrays = dict(np.load(folder / "test.npz"))
     np.savez(folder / "test.npz", **{**arrays, "labels": arrays["labels"] + 1})
-    check_import_fails(tmp_path, "expected labels 0 to 9, got 0 to 10")
+    check_npz_fails(tmp_path, "expected labels 0 to 9, got 0 to 10")
 
 
 @pytest.mark.parametrize("count", [21, 23])
@@ -358,7 +372,7 @@ def test_more_or_fewer_labels_than_images_are_an_error(tmp_path, count):
     folder = cifar_folder(tmp_path)
     arrays = dict(np.load(folder / "train.npz"))
     np.savez(folder / "train.npz", **{**arrays, "labels": labels_of(count)})
-    check_import_fails(tmp_path, f"expected as many inputs as labels, got 22 and {count}")
+    check_npz_fails(tmp_path, f"expected as many inputs as labels, got 22 and {count}")
 
 
 def test_a_damaged_idx_file_is_an_error(tmp_path):
@@ -384,12 +398,12 @@ def test_a_table_without_its_columns_is_an_error(tmp_path):
 def test_a_write_that_fails_is_an_error_and_keeps_the_earlier_copy(tmp_path):
     resource = pytest.importorskip("resource", reason="file sizes cannot be limited on this system")
     folder, root = cifar_folder(tmp_path), tmp_path / "root"
-    import_set("cifar10", folder, root)
+    import_npz("cifar10", folder, root)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
     try:
         with pytest.raises(UserError, match="cifar10 was not stored.*too large.*nothing was changed"):
-            import_set("cifar10", folder, root)
+            import_npz("cifar10", folder, root)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert check("cifar10", root).startswith("cifar10: import of copy")
@@ -399,17 +413,17 @@ def test_a_write_that_fails_is_an_error_and_keeps_the_earlier_copy(tmp_path):
 def test_a_root_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "root").write_text("a file")
     with pytest.raises(UserError, match="cannot write to .*root.*PRUNEPROXY_DATA"):
-        import_set("cifar10", cifar_folder(tmp_path), tmp_path / "root")
+        import_npz("cifar10", cifar_folder(tmp_path), tmp_path / "root")
 
 
 def test_progress_counts_the_bytes_that_are_stored(tmp_path):
     seen = []
-    import_set("cifar10", cifar_folder(tmp_path), tmp_path, progress=lambda *facts: seen.append(facts))
+    import_npz("cifar10", cifar_folder(tmp_path), tmp_path, progress=lambda *facts: seen.append(facts))
     assert seen[0] == (4 * 3072, 22 * 3072) and seen[5] == (22 * 3072, 22 * 3072)
 
 
 def test_check_finds_a_changed_array(tmp_path):
-    import_set("cifar10", cifar_folder(tmp_path), tmp_path)
+    import_npz("cifar10", cifar_folder(tmp_path), tmp_path)
     assert check("cifar10", tmp_path).endswith("all 4 arrays have their recorded sha256")
     array = np.load(tmp_path / "cifar10" / "test_inputs.npy", mmap_mode="r+")
     array[3, 1, 2, 2] ^= 1
@@ -420,7 +434,7 @@ def test_check_finds_a_changed_array(tmp_path):
 
 
 def test_the_list_says_what_is_there_and_how_to_get_the_rest(tmp_path):
-    import_set("cifar10", cifar_folder(tmp_path), tmp_path)
+    import_npz("cifar10", cifar_folder(tmp_path), tmp_path)
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "source.json").write_text("{")
     rows = {row["name"]: row for row in list_sets(tmp_path)}

@@ -6,7 +6,8 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from pruneproxy.data.catalogue import Entry, Remote
-from pruneproxy.data.importing import Progress, importable, new_folder, read_copy, sentence, silent, store
+from pruneproxy.data.importing import Progress, importable, new_folder, sentence, silent, store
+from pruneproxy.data.readers import READERS
 from pruneproxy.data.stored import SOURCE, data_root, file_digest
 from pruneproxy.errors import UserError
 
@@ -29,7 +30,9 @@ def get(name: str, root=None, progress: Progress = silent) -> str:
         arrived.mkdir()
         for remote in entry.files:
             fetch(remote, arrived, progress)
-        store(name, read_copy(arrived, entry, scratch, None), folder, {"origin": origin(name, entry)}, progress)
+        store(
+            name, READERS[entry.form](arrived, entry, scratch, None), folder, {"origin": origin(name, entry)}, progress
+        )
     return sentence(name, root)
 
 

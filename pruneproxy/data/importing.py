@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pruneproxy.data.catalogue import CATALOGUE, Entry
-from pruneproxy.data.exchange import exchange_file, read_exchange
 from pruneproxy.data.readers import READERS
 from pruneproxy.data.stored import Copy, data_root, describe, read_facts, write_copy
 from pruneproxy.errors import UserError, choose
 
+Reader = Callable[[Path, Entry, Path, int | None], Copy]
 Progress = Callable[[int, int | None], None]  # bytes done, bytes in all (None if unknown), of one file after the other
 
 
@@ -21,11 +21,13 @@ def silent(done: int, total: int | None) -> None:
     """The progress callback that shows nothing."""
 
 
-def import_set(name: str, path, root=None, progress: Progress = silent, *, size: int | None = None) -> str:
+def import_set(
+    name: str, path, root=None, progress: Progress = silent, *, size: int | None = None, read: Reader | None = None
+) -> str:
     """A sentence about what was taken from `path` (a folder or file) into the data folder, replacing an older copy.
 
-    Accepted are the set's published files, packed or unpacked, and the npz files of `pruneproxy.data.exchange`.
-    `size` is the side at which images of an ImageNet-style folder are stored.
+    Accepted are the set's published files, packed or unpacked, and what another `read` reads. `size` is the side at
+    which images of an ImageNet-style folder are stored.
     """
     entry, path = importable(name), Path(path).expanduser()
     if not path.exists():
@@ -33,7 +35,7 @@ def import_set(name: str, path, root=None, progress: Progress = silent, *, size:
     origin = {"origin": f"import of {path.resolve().name}", "path": str(path.resolve())}
     root = data_root(root)
     with new_folder(root, name) as (scratch, folder):
-        copy = read_copy(path, entry, scratch, size)
+        copy = (read or READERS[entry.form])(path, entry, scratch, size)
         store(name, copy, folder, origin, progress)
     return sentence(name, root)
 
@@ -55,13 +57,6 @@ def store(name: str, copy: Copy, folder: Path, origin: Mapping, progress: Progre
 def sentence(name: str, root: Path) -> str:
     """What the stored set is, in words."""
     return f"{name}: {describe(read_facts(name, root), CATALOGUE[name])}"
-
-
-def read_copy(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
-    """The copy at `path`: npz files if it has them, the set's published files otherwise."""
-    if path.is_dir() and exchange_file(path, "train"):
-        return read_exchange(path, entry)
-    return READERS[entry.form](path, entry, scratch, size)
 
 
 def check_labels(copy: Copy, entry: Entry) -> None:

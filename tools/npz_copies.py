@@ -1,12 +1,16 @@
-"""Compact copies in npz files: arrays as they are (optionally inside xz), montages of images, or single images.
+"""Takes compact copies in npz files into the data folder: `python tools/npz_copies.py NAME FOLDER`.
+
+Their images are arrays (optionally inside xz), montages, or single images.
 
 An npz has `labels` and `classes` and either `images` (N, H, W[, C]) or a `blob` of bytes cut at `offsets` with a
 `codec`: webp-montage and jpeg-montage (sheets of `tile` images, `cols` per row, `shape` = N, H, W, C) or jpeg-each.
 `jpeg_filled_idx` lists images whose pixels come from a JPEG although the set was published without loss.
 """
 
+import argparse
 import io
 import lzma
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -16,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pruneproxy.data.catalogue import Entry
+from pruneproxy.data.importing import import_set
 from pruneproxy.data.stored import Copy, Part
 from pruneproxy.errors import UserError
 
@@ -23,15 +28,30 @@ ENDINGS = (".npz", ".npz.xz")
 JPEG_FORMS = ("tiny", "places", "folder")  # sets that are published as JPEG
 
 
-def exchange_file(folder: Path, *splits: str) -> Path | None:
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("folder")
+    parser.add_argument("--root", help="the data folder (default: PRUNEPROXY_DATA)")
+    options = parser.parse_args()
+    try:
+        print(import_set(options.name, options.folder, options.root, read=read_copy))
+    except UserError as error:
+        print(f"npz_copies: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def npz_file(folder: Path, *splits: str) -> Path | None:
     """The npz file of the first of `splits` that the folder has."""
     paths = (folder / f"{split}{ending}" for split in splits for ending in ENDINGS)
     return next((path for path in paths if path.is_file()), None)
 
 
-def read_exchange(folder: Path, entry: Entry) -> Copy:
+def read_copy(folder: Path, entry: Entry, *_) -> Copy:
     """A copy of the set from train.npz and test.npz (or val.npz), each optionally with .xz."""
-    paths = {"train": exchange_file(folder, "train"), "test": exchange_file(folder, "test", "val")}
+    paths = {"train": npz_file(folder, "train"), "test": npz_file(folder, "test", "val")}
     missing = [split for split, path in paths.items() if path is None]
     if missing:
         raise UserError(f"expected {' and '.join(missing)}.npz or .npz.xz in {folder}, found none: give its folder")
@@ -114,3 +134,7 @@ def lossy_positions(file: Mapping[str, np.ndarray], entry: Entry) -> tuple[int, 
     if codec == "jpeg-montage" or (codec == "jpeg-each" and entry.form not in JPEG_FORMS):
         return tuple(range(len(file["labels"])))
     return tuple(int(position) for position in file.get("jpeg_filled_idx", ()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
