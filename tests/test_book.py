@@ -70,6 +70,13 @@ def test_the_table_of_claims_shows_grade_rule_effect_interval_and_evidence():
     assert "*Supported if* wetness: above 1 in the mean. *Contradicted if* at most 0 in the mean." in row
 
 
+def test_more_seeds_show_smaller_differences():
+    rows = [[float(cell) for cell in line.strip("| ").split(" | ")] for line in pages.power_table().splitlines()[2:]]
+    assert [row[0] for row in rows] == [3, 5, 10, 20]
+    assert all(one[1:] > more[1:] for one, more in zip(rows, rows[1:], strict=False))
+    assert all(row[1] < row[2] < row[3] for row in rows)
+
+
 def test_a_claim_without_a_verdict_is_not_run():
     assert "**not run**" in pages.claims_table([CLAIM], [])
     assert pages.claims_summary([CLAIM], []).startswith("1 claims: 1 not run.")

@@ -169,3 +169,18 @@ def test_samples_stay_as_they_were():
 def test_bad_comparisons_say_what_is_expected(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_what_seeds_can_show_is_shown_in_four_of_five_simulated_studies(n):
+    drawn = np.random.default_rng(n).normal(size=(20_000, n))
+    shown = scipy_stats.ttest_1samp(
+        drawn + stats.comparisons.visible(n, alpha=0.1), 0, axis=1, alternative="greater"
+    ).pvalue
+    assert (shown <= 0.1).mean() == pytest.approx(0.8, abs=0.012)
+    margin = stats.comparisons.visible(n, hypothesis="equivalent")
+    sides = [
+        scipy_stats.ttest_1samp(drawn + margin, 0, axis=1, alternative="greater").pvalue,
+        scipy_stats.ttest_1samp(drawn - margin, 0, axis=1, alternative="less").pvalue,
+    ]
+    assert (np.max(sides, axis=0) <= 0.05).mean() == pytest.approx(0.8, abs=0.012)

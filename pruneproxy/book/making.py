@@ -71,7 +71,8 @@ def recipe_read(notebook: Path, stems: Iterable[str]) -> str:
 
 def write_generated(folder: Path, found: evidence.Evidence) -> None:
     """Fills the staged pages with the claims, the ledger and the list of modules."""
-    html.fill(folder / "intro.md", {"claims": pages.claims_table(found.claims, found.verdicts)})
+    claims = pages.claims_table(found.claims, found.verdicts)
+    html.fill(folder / "intro.md", {"claims": claims, "power": pages.power_table()})
     html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 

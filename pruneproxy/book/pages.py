@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pruneproxy.book.layers import LAYERS, layer, modules
+from pruneproxy.evidence import tables
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.ledger import Row
 from pruneproxy.evidence.verdicts import GRADES, Verdict
@@ -26,6 +27,14 @@ def _remarks(verdicts: Iterable[Verdict]) -> list[str]:
         if verdict.records and verdict.note:
             belongs.setdefault(verdict.note, []).append(verdict.claim)
     return [f"{', '.join(claims)}: {note}." for note, claims in belongs.items()]
+
+
+def power_table() -> str:
+    """What a number of seeds can show, as Markdown."""
+    table = tables.power_table()
+    head = ["seeds", *table.columns]
+    rows = [[str(n), *(f"{value:.1f}" for value in row)] for n, row in zip(table.index, table.to_numpy(), strict=True)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---:"] * len(head), *rows))
 
 
 def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:

@@ -174,6 +174,20 @@ def seeds_needed(
     return high
 
 
+def visible(n: int, *, hypothesis: str = "better", power: float = 0.8, alpha: float = 0.05) -> float:
+    """What `n` seeds show with a power, in deviations of the paired differences of one seed.
+
+    For `better` the smallest true difference, for `equivalent` the smallest margin within which a difference that is
+    truly 0 is shown to lie.
+    """
+
+    def lacking(size: float) -> float:
+        chosen = {"margin": size} if hypothesis == "equivalent" else {"difference": size}
+        return _power(hypothesis, sd=1.0, n=n, alpha=alpha, paired=True, **chosen) - power
+
+    return float(scipy.optimize.brentq(lacking, 1e-3, 1e3, xtol=1e-4))
+
+
 _power = power  # `seeds_needed` has an argument of that name
 
 
