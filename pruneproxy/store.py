@@ -196,6 +196,10 @@ class Store:
         plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
         self._write_whole(path, lambda temporary: save_file(plain, temporary))
 
+    def remove_tensors(self, name: str):
+        """Removes the arrays saved under `name`, if there are any."""
+        (self.folder / "arrays" / f"{name}.safetensors").unlink(missing_ok=True)
+
     def checkpoint(self, identity: str) -> dict | None:
         """The state of an interrupted run, or None; one that cannot be read is as good as none."""
         import torch

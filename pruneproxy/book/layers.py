@@ -11,6 +11,7 @@ LAYERS = {
         "scores",
         "channels",
         "masks",
+        "magnitude",
         "costs",
         "space",
         "curvature",

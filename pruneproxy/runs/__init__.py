@@ -13,7 +13,7 @@ from pruneproxy.runs.execution import (
 )
 from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import data_facts
-from pruneproxy.runs.spec import WEIGHTS, ChannelsSpec, Pruning, RunSpec
+from pruneproxy.runs.spec import WEIGHTS, ChannelsSpec, Finding, Pruning, RoundSpec, RunSpec, Ticket
 
 __all__ = [
     "CHECKPOINT_AFTER",
@@ -22,9 +22,12 @@ __all__ = [
     "BudgetSpent",
     "ChannelsSpec",
     "Conditions",
+    "Finding",
     "Kind",
     "Pruning",
+    "RoundSpec",
     "RunSpec",
+    "Ticket",
     "data_facts",
     "ensure",
     "execute",

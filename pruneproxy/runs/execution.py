@@ -12,10 +12,11 @@ import torch
 from pruneproxy import data, environment, models, surgery
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
+from pruneproxy.runs import tickets
 from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
 from pruneproxy.runs.recording import Meter, data_facts, record_of
 from pruneproxy.runs.records import check_widths
-from pruneproxy.sparse import Topology
+from pruneproxy.sparse import Fixed, Topology
 from pruneproxy.store import Busy, Store
 from pruneproxy.train import Training
 
@@ -47,7 +48,7 @@ def _run(spec, store: Store, conditions: Conditions, stop=None) -> tuple[Trainin
     device = environment.resolve_device(conditions.device)
     dataset = data.load(spec.data).to(device)
     model = network(spec, dataset, store, conditions).to(device)
-    training, meter = Training(model, dataset, spec.train, spec.seed, hook=hook(spec)), Meter(device)
+    training, meter = Training(model, dataset, spec.train, spec.seed, hook=hook(spec, store)), Meter(device)
     state = store.checkpoint(spec.id)
     if state is not None:
         training.restore(state["training"])
@@ -57,14 +58,18 @@ def _run(spec, store: Store, conditions: Conditions, stop=None) -> tuple[Trainin
     return training, record_of(spec, training, meter, dataset, device)
 
 
-def hook(spec) -> Topology | None:
+def hook(spec, store: Store) -> Topology | Fixed | None:
     """What makes the training of `spec` sparse, or None."""
+    if spec.ticket is not None:
+        return Fixed(tickets.masks(spec, store))
     return None if spec.sparse is None else Topology(spec.sparse, seed=spec.seed)
 
 
 def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> torch.nn.Module:
     """The network that `spec` trains, before its first step."""
     shape, classes = dataset.shape, dataset.num_classes
+    if spec.ticket is not None:
+        return _rewound(spec, dataset, store, conditions)
     if spec.prune is None:
         return models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
     source = _Source(dataset.fingerprint, str(dataset.device), dataset)
@@ -77,6 +82,20 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
     fresh = models.build(config, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
     fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
     return fresh
+
+
+def _rewound(spec, dataset, store: Store, conditions: Conditions) -> torch.nn.Module:
+    """The network of a ticket before its first step: with new weights, or with those that its round rewinds to."""
+    found, finding = spec.ticket.mask == "found", spec.ticket.round.finding
+    names = (spec.ticket.round.find.seed, "weights") if found else (spec.seed, "weights", spec.ticket.mask)
+    model = models.build(spec.model, shape=dataset.shape, classes=dataset.num_classes, generator=generator(*names))
+    if found and finding.rewind == "epoch" and finding.epoch:
+        find = spec.ticket.round.find
+        early = replace(find, train=replace(find.train, stop_after=finding.epoch))
+        model.load_state_dict(trained_weights(early, store, replace(conditions, on_epoch=None)))
+    if found and finding.rewind == "end":
+        model.load_state_dict(store.tensors(f"{spec.ticket.round.id}-weights"))
+    return model
 
 
 @dataclass(frozen=True)

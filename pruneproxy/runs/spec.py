@@ -1,11 +1,12 @@
-"""What one run is."""
+"""What one run is, and one round of a chain of runs."""
 
 from dataclasses import dataclass, field, replace
 
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
-from pruneproxy.errors import choose
+from pruneproxy.errors import UserError, choose
 from pruneproxy.models import ModelConfig
+from pruneproxy.runs import rounds
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions
 from pruneproxy.runs.execution import execute
 from pruneproxy.runs.kinds import Kind
@@ -35,6 +36,92 @@ class Pruning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding:
+    """How weights are found round by round, by magnitude (003, Algorithm A1).
+
+    Every round removes the `share` of what is left of the convolutions, the `first` of them included or not, and the
+    next one trains from where `rewind` says: for "epoch" after so many epochs of the dense network.
+    """
+
+    share: float = 0.2
+    scope: str = "global"
+    first: bool = True
+    rewind: str = "start"
+    epoch: int = 0
+
+    def __post_init__(self):
+        choose(self.scope, rounds.SCOPES, "scope of the rounds")
+        choose(self.rewind, rounds.REWINDS, "value of rewind")
+        if not 0 < self.share < 1:
+            raise UserError(f"Finding.share must be a share of the weights in (0, 1), got {self.share!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundSpec(Kind):
+    """A round of iterative magnitude pruning: a training with the masks of the round before, and the masks after it.
+
+    `find` is the training of the dense network; with a `donor`, a round of the same number, every layer keeps as many
+    weights as there.
+    """
+
+    find: "RunSpec"
+    number: int = 1
+    finding: Finding = field(default_factory=Finding)
+    donor: "RoundSpec | None" = None
+    kind = "round"
+
+    def __post_init__(self):
+        if self.number < 1:
+            raise UserError(f"rounds are numbered from 1, got {self.number!r}")
+        if self.finding.epoch >= self.find.train.epochs and self.finding.rewind == "epoch":
+            raise UserError(
+                f"expected an epoch to rewind to below the {self.find.train.epochs} of the run, got "
+                f"{self.finding.epoch}"
+            )
+        if (self.finding.scope == "donor") != (self.donor is not None):
+            raise UserError("expected a donor with scope='donor', and none with another scope")
+        if self.donor is not None and self.donor.number != self.number:
+            raise UserError(f"expected a donor of round {self.number}, got one of round {self.donor.number}")
+
+    @property
+    def before(self) -> "RoundSpec | None":
+        """The round before; None for the first one."""
+        if self.number == 1:
+            return None
+        return replace(self, number=self.number - 1, donor=self.donor and self.donor.before)
+
+    @property
+    def training(self) -> "RunSpec":
+        """What is trained before it prunes."""
+        return self.find if self.before is None else replace(self.find, ticket=Ticket(round=self.before))
+
+    @property
+    def needs(self) -> tuple:
+        """The round before, and the donor."""
+        return tuple(one for one in (self.before, self.donor) if one is not None)
+
+    @property
+    def trainings(self) -> tuple:
+        """Its training, once."""
+        return ((self.training, 1),)
+
+    def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
+        """Trains, prunes, and returns the record."""
+        return rounds.execute(self, store, conditions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """The masks of a round, or a random baseline of the same size, and with them what training starts from."""
+
+    round: RoundSpec
+    mask: str = "found"
+
+    def __post_init__(self):
+        choose(self.mask, rounds.MASKS, "mask")
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunSpec(Kind):
     """Everything that the numbers of a run depend on."""
 
@@ -44,6 +131,12 @@ class RunSpec(Kind):
     prune: Pruning | None = None
     seed: int = 0
     sparse: SparseConfig | None = None  # None: dense training without any mask
+    ticket: Ticket | None = None  # the masks with which it trains
+
+    @property
+    def needs(self) -> tuple[RoundSpec, ...]:
+        """The round whose masks it trains with."""
+        return () if self.ticket is None else (self.ticket.round,)
 
     @property
     def trainings(self) -> "tuple[tuple[RunSpec, int], ...]":

@@ -2,6 +2,7 @@
 
 from pruneproxy.masks import ALLOCATIONS, KEPT_DENSE, Infeasible, counts, densities
 from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, SparseConfig
+from pruneproxy.sparse.fixed import Fixed
 from pruneproxy.sparse.speed import relative_speed
 from pruneproxy.sparse.topology import Topology
 from pruneproxy.sparse.updates import METHODS, REMOVALS, updated
@@ -9,6 +10,7 @@ from pruneproxy.sparse.updates import METHODS, REMOVALS, updated
 __all__ = [
     "ALLOCATIONS",
     "DROP_SCHEDULES",
+    "Fixed",
     "KEPT_DENSE",
     "Infeasible",
     "METHODS",
