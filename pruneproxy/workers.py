@@ -75,7 +75,8 @@ def _with_needs(specs: Iterable, store: Store) -> dict:
         if key not in missing and key not in store:
             missing[key] = spec
             left.extend(spec.needs)
-    return missing
+    made = {one.id for spec in missing.values() for one in spec.makes}
+    return {key: spec for key, spec in missing.items() if key not in made}
 
 
 def _depth(spec, missing: dict, known: dict[str, int]) -> int:

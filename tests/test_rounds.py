@@ -99,6 +99,19 @@ def test_a_ticket_trained_as_it_was_found_is_the_next_rounds_training(store):
     assert replace(FIND, ticket=Ticket(round=chain(ROUND)[1])) == ROUND.training
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_training_of_a_grid_of_chains_and_tickets_is_made_once(tmp_path, processes):
+    """Dense networks, chains and tickets in any order: what a round trains, coupled or dense, nobody trains again."""
+    finds = [replace(FIND, train=replace(train, epochs=1)) for train in (FIND.train, OTHER)]
+    chains = [RoundSpec(find=find, number=number) for find in finds for number in (1, 2)]
+    tickets_ = [replace(one, ticket=Ticket(round=round_)) for one in finds for round_ in chains]
+    found = Store(tmp_path)
+    trained = []
+    workers.run_all([*tickets_, *finds, *chains], found, workers=processes, on_record=lambda *_: trained.append(1))
+    assert len(found) == 4 + 2 + 8 and not list((tmp_path / "arrays").glob("*-weights.safetensors"))
+    assert len(trained) == 4 + 6  # two tickets are trainings of second rounds, the dense ones of first rounds
+
+
 @pytest.mark.parametrize("mask", tickets.MASKS)
 def test_any_mask_of_a_chain_can_be_trained_with_other_settings(store, mask):
     spec = replace(FIND, train=OTHER, ticket=Ticket(round=ROUND, mask=mask))

@@ -32,6 +32,11 @@ class Kind:
         return ()
 
     @property
+    def makes(self) -> tuple:
+        """The specs whose records it makes on the way, so that nobody else should."""
+        return ()
+
+    @property
     def scoring_run(self):
         """The run whose trained weights decide the channels of what it trains, if there is one."""
         return self.training.scoring_run

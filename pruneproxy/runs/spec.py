@@ -101,6 +101,11 @@ class RoundSpec(Kind):
         return tuple(one for one in (self.before, self.donor) if one is not None)
 
     @property
+    def makes(self) -> "tuple[RunSpec, ...]":
+        """Its training, whose weights are not kept."""
+        return (self.training,)
+
+    @property
     def trainings(self) -> tuple:
         """Its training, once."""
         return ((self.training, 1),)
