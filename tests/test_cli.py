@@ -193,7 +193,8 @@ def lines(folder: Path):
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path):
-    words = ["run", "hp_space", "--scale", "smoke", "--device", "cpu", "--workers", "2", "--set", "lr_points=2", *FAST]
+    words = ["run", "hp_space", "--scale", "smoke", "--device", "cpu", "--workers", "2", "--set", "methods=uniform"]
+    words += ["--set", "lr_points=2", *FAST]
     assert run(*words, "--records", tmp_path / "whole").returncode == 0
     chance, kills = random.Random(0), int(os.environ.get("PRUNEPROXY_KILLS", "2"))
     for _ in range(kills):

@@ -98,6 +98,6 @@ def test_cases_that_change_the_same_share_a_row_of_the_cuts(tmp_path):
     assert table.loc[("folds", "all"), "here"] == "3"
     assert set(table.loc["train_images"]["here"].items()) == {
         ("MNIST, Fashion MNIST, Elec2", "5000"),
-        ("CIFAR-10", "2000"),
+        ("CIFAR-10, SVHN", "2000"),
     }
     assert len(table) < len(study.cuts()) / 2 and not table.index.duplicated().any()
