@@ -157,7 +157,7 @@ def test_training_starts_from_where_the_round_rewinds_to(store, rewind):
 
 def test_a_chain_that_is_killed_goes_on_and_gives_the_same_masks(store, tmp_path, monkeypatch):
     cut, calls = Store(tmp_path), []
-    execute = rounds._pruned
+    execute = rounds.pruned
 
     def dies(spec, *rest):
         calls.append(spec.number)
@@ -165,7 +165,7 @@ def test_a_chain_that_is_killed_goes_on_and_gives_the_same_masks(store, tmp_path
             raise KeyboardInterrupt
         return execute(spec, *rest)
 
-    monkeypatch.setattr(rounds, "_pruned", dies)
+    monkeypatch.setattr(rounds, "pruned", dies)
     with pytest.raises(KeyboardInterrupt):
         workers.run_all([ROUND], cut)
     assert sorted(record["kind"] for record in cut) == ["round", "run", "run"]

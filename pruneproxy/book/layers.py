@@ -12,6 +12,7 @@ LAYERS = {
         "channels",
         "masks",
         "magnitude",
+        "paths",
         "costs",
         "space",
         "curvature",

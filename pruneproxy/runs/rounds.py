@@ -12,7 +12,7 @@ from pruneproxy.runs.execution import trained_weights
 from pruneproxy.runs.tickets import MASKS, stored
 from pruneproxy.store import Store
 
-__all__ = ["MASKS", "REWINDS", "SCOPES", "execute", "prunable"]
+__all__ = ["MASKS", "REWINDS", "SCOPES", "execute", "prunable", "pruned"]
 
 SCOPES = {
     "global": "the smallest weights of all layers together",
@@ -31,7 +31,7 @@ def execute(spec, store: Store, conditions: Conditions = DEFAULTS) -> dict:
     weights = trained_weights(spec.training, store, conditions)
     names = prunable(spec)
     keep = _before(spec, {name: weights[f"{name}.weight"] for name in names}, store)
-    found = _pruned(spec, {name: weights[f"{name}.weight"] for name in names}, keep, store)
+    found = pruned(spec, {name: weights[f"{name}.weight"] for name in names}, keep, store)
     bits = magnitude.packed(found)
     store.save_tensors(f"{spec.id}-masks", bits)
     if spec.finding.rewind == "end":
@@ -68,7 +68,7 @@ def _before(spec, weights: dict[str, Tensor], store: Store) -> dict[str, Tensor]
     return stored(spec.before, store)
 
 
-def _pruned(spec, weights: dict[str, Tensor], keep: dict[str, Tensor], store: Store) -> dict[str, Tensor]:
+def pruned(spec, weights: dict[str, Tensor], keep: dict[str, Tensor], store: Store) -> dict[str, Tensor]:
     share, number = spec.finding.share, spec.number
     if spec.finding.scope == "global":
         total = sum(mask.numel() for mask in keep.values())
