@@ -66,8 +66,9 @@ class Study:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The records as the recipe's table."""
-        return self.recipe.frame(self.found, self.cases)
+        """The records as the recipe's table; where some are missing, those of whole seeds of each experiment."""
+        whole = self.cases if self.complete else standing.complete_cases(self.recipe, self.cases, self.store)
+        return self.recipe.frame(self.found, whole)
 
     @cached_property
     def judged(self) -> pd.DataFrame:
