@@ -248,7 +248,7 @@ def test_mo_smac_covers_more_than_chance_and_the_released_code_does_not():
         return Outcome(value=(far * math.cos(angle * math.pi / 2), far * math.sin(angle * math.pi / 2)))
 
     def covered(sampler):
-        found = [optimise(sphere, space, name="t", sampler=sampler, trials=60, seed=seed, **TWO) for seed in range(5)]
+        found = [optimise(sphere, space, name="t", sampler=sampler, trials=50, seed=seed, **TWO) for seed in range(3)]
         volumes = (
             pareto.hypervolume([trial.value for trial in trials], direction="minimize", reference=2.0)
             for trials in found

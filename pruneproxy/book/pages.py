@@ -42,7 +42,8 @@ def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
     known = {verdict.claim: verdict for verdict in verdicts}
     found = [known.get(claim.id, _not_run(claim)) for claim in claims]
     count = Counter(verdict.grade for verdict in found)
-    scales = ", ".join(sorted({f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.records}))
+    shown = {f"`{verdict.scale}`" for verdict in found if verdict.scale and verdict.grade != "not run"}
+    scales = ", ".join(sorted(shown))
     first = f"{len(claims)} claims: " + ", ".join(f"{count[grade]} {grade}" for grade in GRADES if count[grade])
     rows = [
         (claim.id, claim.text, verdict.grade, _holding(verdict)) for claim, verdict in zip(claims, found, strict=True)
@@ -52,7 +53,8 @@ def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
 
 
 def _holding(verdict: Verdict) -> str:
-    return f"{verdict.holding} of {verdict.of} units" if verdict.of > 1 else ""
+    """In how many units the claim holds; nothing where the scale cannot show it."""
+    return f"{verdict.holding} of {verdict.of} units" if verdict.of > 1 and verdict.grade != "not testable" else ""
 
 
 def ledger_table(rows: Iterable[Row]) -> str:

@@ -24,6 +24,7 @@ GRADES = {
     "not testable": "this scale cannot show it, for the reason given",
     "not run": "its experiments have not been run at this scale",
 }
+COMPUTED = "computed"  # the scale of what follows from a protocol without any run
 DECIDES, LEANS, EXCLUDES = 0.05, 0.1, 0.025
 LOOKS = (0.5, 0.25, 0.25)  # the shares of the error that the looks at growing evidence spend
 
@@ -97,6 +98,11 @@ class Tested:
     def graded(self) -> bool:
         """Whether its p-values belong to the family that is corrected."""
         return self.ruling is not None and not self.basis.obstacle and not self.ruling.supported.shown.exact
+
+    @property
+    def exact(self) -> bool:
+        """Whether it follows from the protocol alone, whatever has been run."""
+        return self.ruling is not None and not self.basis.obstacle and self.ruling.supported.shown.exact
 
 
 class _Known:
@@ -191,7 +197,7 @@ class Judge:
         paper = self._printed_rulings
         return [
             replace(
-                _verdict(one, corrected.get(name), scale),
+                _verdict(one, corrected.get(name), COMPUTED if one.exact else scale),
                 printed=printed[name].grade,
                 paper=_compatible(one, paper[name]),
             )
