@@ -7,7 +7,7 @@ import json
 import types
 import typing
 
-from pruneproxy.errors import UserError
+from pruneproxy.errors import UserError, choose
 
 NUMERICS = 1  # raised whenever the same spec would give other numbers than before
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
@@ -90,9 +90,8 @@ def from_dict(kind: type, values: dict):
 
 def check_names(given, valid, *, what: str):
     """Raises when a name in `given` is not in `valid`, naming the valid ones."""
-    unknown = [name for name in given if name not in valid]
-    if unknown:
-        raise UserError(f"unknown {what} {unknown[0]!r}: expected one of {', '.join(sorted(valid))}")
+    for name in given:
+        choose(name, dict.fromkeys(sorted(valid)), what)
 
 
 def _revive(hint, value):

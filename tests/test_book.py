@@ -184,7 +184,7 @@ def test_a_notebook_is_run_on_the_records_of_its_part_and_trains_nothing(tmp_pat
     records = str((tmp_path / "notebooks/records/hp_space").resolve())
     assert job.parameters == {"scale": "lab", "records": records, "missing": "skip", "epochs": 3}
     assert job.output == tmp_path / "staged/notebooks/hp_space/1-x.ipynb"
-    with pytest.raises(UserError, match="unknown parameter of 1-x.ipynb 'epocs': expected one of epochs, missing"):
+    with pytest.raises(UserError, match="unknown parameter of 1-x.ipynb 'epocs'.*expected one of epochs, missing"):
         making.job(notebook, making.BookConfig(root=tmp_path, parameters={"epocs": 3}), {}, tmp_path)
 
 

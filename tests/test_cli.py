@@ -88,7 +88,7 @@ def test_models_and_data_are_listed(tmp_path, capsys):
         (["run", "hp_space", "--scale", "huge"], "unknown scale 'huge': expected one of paper, gpu, lab, smoke"),
         (
             ["run", "hp_space", "--scale", "smoke", "--set", "epocs=2"],
-            "unknown protocol value 'epocs': expected one of",
+            "unknown protocol value 'epocs' (did you mean 'epochs'?): expected one of",
         ),
         (
             ["run", "hp_space", "--scale", "smoke", "--set", "epochs=two"],

@@ -26,7 +26,7 @@ def test_names_are_found_in_plain_cells_and_none_in_magics():
 
 def test_an_injected_name_that_the_notebook_lacks_is_an_error_that_lists_the_valid_ones():
     assert notebook.declared(["", "import x", PARAMETERS, "# Parameters\nepochs = 3\n"])[-1] == "epochs"
-    with pytest.raises(UserError, match="'epocs': expected one of device, epochs, missing, records, scale"):
+    with pytest.raises(UserError, match="'epocs'.*expected one of device, epochs, missing, records, scale"):
         notebook.declared([PARAMETERS, "# Parameters\nepocs = 3\n"])
     assert notebook.declared(["print(1)"]) is None
 

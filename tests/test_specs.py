@@ -98,7 +98,9 @@ def test_a_number_that_json_does_not_have_is_refused():
 
 
 def test_an_unknown_field_is_named_with_the_valid_ones():
-    with pytest.raises(UserError, match="unknown field of TrainConfig 'epocs': expected one of .*epochs"):
+    with pytest.raises(
+        UserError, match="unknown field of TrainConfig 'epocs' .did you mean 'epochs'.*: expected one of"
+    ):
         from_dict(TrainConfig, {"epocs": 3})
 
 
