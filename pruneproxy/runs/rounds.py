@@ -69,6 +69,7 @@ def _before(spec, weights: dict[str, Tensor], store: Store) -> dict[str, Tensor]
 
 
 def pruned(spec, weights: dict[str, Tensor], keep: dict[str, Tensor], store: Store) -> dict[str, Tensor]:
+    """The masks after a round, from the weights that it has trained and the masks before."""
     share, number = spec.finding.share, spec.number
     if spec.finding.scope == "global":
         total = sum(mask.numel() for mask in keep.values())
