@@ -61,7 +61,7 @@ class Protocol:
 
     @cached_property
     def _spellings(self) -> dict[str, str]:
-        """Every other name of a field of the base spec."""
+        """Every name by which a field of the base spec may be called, and its dotted one."""
         dotted = {place: place for place in self._dotted}
         return dotted | {place.replace(".", "_"): place for place in self._dotted} | self._short
 
