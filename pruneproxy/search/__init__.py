@@ -1,11 +1,5 @@
 """Hyperparameter search: propose settings, train with them, learn from the result; repeatable and safe to kill."""
 
-import warnings
-
-with warnings.catch_warnings():  # importing optuna in a notebook asks for ipywidgets, of which nothing here has use
-    warnings.filterwarnings("ignore", message="IProgress not found")
-    import optuna.progress_bar  # noqa: F401
-
 from pruneproxy.search.config import BEST_OF, OBJECTIVES, SearchSpec, WinnerSpec
 from pruneproxy.search.fronts import FrontSpec, SweepSpec
 from pruneproxy.search.loop import DIRECTIONS, Outcome, Trial, best, optimise
