@@ -14,9 +14,14 @@ from pruneproxy.errors import UserError
 Masks = Mapping[str, Tensor]
 
 
+def remaining_share(share: float, rounds: int) -> float:
+    """The share of the weights that is left when every round removes a share of those that the one before has left."""
+    return (1 - share) ** rounds
+
+
 def remaining(total: int, share: float, rounds: int) -> int:
-    """How many of `total` weights are left when every round removes a share of those that the one before has left."""
-    return round(total * (1 - share) ** rounds)
+    """How many of `total` weights are left then."""
+    return round(total * remaining_share(share, rounds))
 
 
 def largest(weights: Mapping[str, Tensor], keep: Masks, count: int) -> dict[str, Tensor]:

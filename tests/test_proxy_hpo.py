@@ -11,7 +11,7 @@ from pruneproxy import workers
 from pruneproxy.errors import UserError
 from pruneproxy.recipes import proxy_hpo
 from pruneproxy.recipes.proxy_hpo import experiments, figures, frames, tables
-from pruneproxy.runs import RunSpec
+from pruneproxy.runs import RunSpec, records
 from pruneproxy.runs.timing import TimingSpec
 from pruneproxy.search import SearchSpec, WinnerSpec
 from pruneproxy.stats import proxies
@@ -197,8 +197,8 @@ def test_selecting_keeps_the_columns_of_every_table(ran):
 
 def test_a_diverged_training_counts_as_guessing():
     record = {"status": "diverged", "data": {"classes": 4}}
-    assert frames.accuracy(record) == 25
-    assert math.isnan(frames.accuracy({"status": "failed"}))
+    assert records.accuracy(record) == 25
+    assert math.isnan(records.accuracy({"status": "failed"}))
 
 
 def test_differences_are_paired_by_search_and_agree_with_scipy():

@@ -2,11 +2,14 @@
 
 import functools
 import json
+import math
 from collections.abc import Iterable
 
 from pruneproxy.errors import UserError
 
-TRAININGS = ("base", "target", "full", "architecture")  # of a search, a winner, a measurement, a choice of channels
+TRAININGS = (  # of a search, a winner, a measurement, a choice of channels, a round, two copies
+    *("base", "target", "full", "architecture", "find", "run"),
+)
 
 
 def trained(record: dict) -> dict:
@@ -27,6 +30,13 @@ def select(store, specs: Iterable) -> list[dict]:
     found = {record["id"]: record for record in store.select(spec.id for spec in specs)}
     named = [name for record in found.values() for member in record.get("members", ()) for name in member["runs"]]
     return [*found.values(), *store.select(name for name in dict.fromkeys(named) if name not in found)]
+
+
+def accuracy(record: dict) -> float:
+    """Top-1 accuracy in percent; guessing for a training that diverged, which has learned nothing."""
+    if record["status"] == "diverged":
+        return 100 / record["data"]["classes"]
+    return record.get("metrics", {}).get("top1", math.nan)
 
 
 def check_copies(records: list[dict]):

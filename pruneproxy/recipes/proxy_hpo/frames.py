@@ -10,7 +10,7 @@ import pandas as pd
 from pruneproxy.recipes.proxy_hpo.experiments import entries
 from pruneproxy.recipes.proxy_hpo.protocol import Case
 from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import check_copies
+from pruneproxy.runs.records import accuracy, check_copies
 
 CASE = ["case", "network", "title", "dataset", "data"]
 SETTINGS = {
@@ -210,13 +210,6 @@ def _config(about, entry, record, by_id, seen):
             }
         ],
     )
-
-
-def accuracy(record: dict) -> float:
-    """Top-1 accuracy in percent; guessing for a training that diverged."""
-    if record["status"] == "diverged":
-        return 100 / record["data"]["classes"]
-    return record.get("metrics", {}).get("top1", math.nan)
 
 
 READERS: dict[str, Callable] = {"curves": _curve, "timing": _timing, "configs": _config}
