@@ -29,34 +29,34 @@ class Outcome:
 
 @dataclass
 class _Plan:
-    """What is missing, in waves: runs whose trained weights others need, then specs whose needs earlier waves make."""
+    """What is missing: runs whose trained weights others need, then the rest, each spec after those that it needs."""
 
     scoring: dict = field(default_factory=dict)
-    waves: list[dict] = field(default_factory=list)
+    rest: dict = field(default_factory=dict)
 
     def __len__(self):
         return len(self.scoring) + len(self.rest)
 
     @property
-    def rest(self) -> dict:
-        """All but the scoring runs."""
-        return {key: spec for wave in self.waves for key, spec in wave.items()}
+    def waves(self) -> list[dict]:
+        """The rest in parts that need nothing of each other, for processes that work side by side."""
+        waves: list[dict] = []
+        depths: dict[str, int] = {}
+        for key, spec in self.rest.items():
+            depths[key] = 1 + max((depths[need.id] for need in spec.needs if need.id in depths), default=-1)
+            waves += [{} for _ in range(depths[key] + 1 - len(waves))]
+            waves[depths[key]][key] = spec
+        return waves
 
 
 def plan(specs: Iterable, store: Store) -> _Plan:
     """What has to be made so that the store holds every spec and all that it needs, each once."""
-    result = _Plan()
-    missing = _with_needs(specs, store)
+    result, missing = _Plan(), _with_needs(specs, store)
     for spec in missing.values():
         needed = spec.scoring_run
         if needed is not None and not _scored(spec, store):
             result.scoring[needed.id] = needed
-    depths: dict[str, int] = {}
-    for key, spec in missing.items():
-        if key not in result.scoring:
-            depth = _depth(spec, missing, depths)
-            result.waves += [{} for _ in range(depth + 1 - len(result.waves))]
-            result.waves[depth][key] = spec
+    result.rest = {key: spec for key, spec in missing.items() if key not in result.scoring}
     return result
 
 
@@ -67,24 +67,19 @@ def _scored(spec, store: Store) -> bool:
 
 
 def _with_needs(specs: Iterable, store: Store) -> dict:
-    """The specs that are not in the store, and the missing ones among those that they need, by id."""
-    missing, left = {}, list(specs)[::-1]
-    while left:
-        spec = left.pop()
-        key = spec.id
-        if key not in missing and key not in store:
-            missing[key] = spec
-            left.extend(spec.needs)
+    """The specs that are not in the store by id, each after the missing ones that it needs."""
+    missing: dict[str, object] = {}
+
+    def add(spec):
+        if spec.id not in missing and spec.id not in store:
+            for need in spec.needs:
+                add(need)
+            missing[spec.id] = spec
+
+    for spec in specs:
+        add(spec)
     made = {one.id for spec in missing.values() for one in spec.makes}
     return {key: spec for key, spec in missing.items() if key not in made}
-
-
-def _depth(spec, missing: dict, known: dict[str, int]) -> int:
-    """How many waves have to come before a spec."""
-    key = spec.id
-    if key not in known:
-        known[key] = 1 + max((_depth(need, missing, known) for need in spec.needs if need.id in missing), default=-1)
-    return known[key]
 
 
 def run_all(
@@ -115,13 +110,13 @@ def run_all(
         if on_record is not None:
             on_record(identity, len(made), len(todo))
 
-    for wave, task in ((todo.scoring, _score), *((wave, runs.ensure) for wave in todo.waves)):
-        if not wave:
-            continue
-        if executor is None and workers <= 1:
+    alone = executor is None and workers <= 1
+    rest = [todo.rest] if alone else todo.waves
+    for wave, task in ((todo.scoring, _score), *((wave, runs.ensure) for wave in rest)):
+        if alone and wave:
             conditions = runs.Conditions(device=device, deadline=deadline, on_epoch=on_epoch, storage=storage)
             _serial(wave, task, store, conditions, record_made)
-        else:
+        elif wave:
             conditions = runs.Conditions(device=device, deadline=deadline, storage=storage)
             _parallel(wave, task, store_folder, conditions, workers, executor, record_made)
     store.refresh()
@@ -139,9 +134,12 @@ def _score(spec, store, conditions, *, wait):
 
 
 def _serial(wave, task, store, conditions, record_made):
+    """One after the other; first without those that another process holds, and without those that need these."""
     left = dict(wave)
     for wait in (False, True):
         for identity, spec in list(left.items()):
+            if not wait and any(need.id in left for need in spec.needs):
+                continue
             result = _within_budget(task, spec, store, conditions, wait)
             if result == "stopped":
                 return

@@ -95,10 +95,9 @@ class Recipe:
 
     def grid(self, case: Case) -> list:
         """Every spec of a case once, each after those that it needs."""
-        found = {}
+        found: dict[str, object] = {}
         for entry in self.entries(case):
-            for needed in _with_needs(entry.spec):
-                found.setdefault(needed.id, needed)
+            _add(entry.spec, found)
         return list(found.values())
 
     def specs(self, scale: str, **overrides) -> list:
@@ -107,10 +106,12 @@ class Recipe:
         return list({spec.id: spec for spec in found}.values())
 
 
-def _with_needs(spec) -> Iterable:
-    for needed in spec.needs:
-        yield from _with_needs(needed)
-    yield spec
+def _add(spec, found: dict[str, object]) -> None:
+    """Adds a spec after those that it needs, unless it is there."""
+    if spec.id not in found:
+        for needed in spec.needs:
+            _add(needed, found)
+        found[spec.id] = spec
 
 
 def loaded_when_asked_for(package: str, *modules: str) -> Callable[[str], ModuleType]:

@@ -1,6 +1,7 @@
 """What one run is, and one round of a chain of runs."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
@@ -83,7 +84,7 @@ class RoundSpec(Kind):
         if self.donor is not None and self.donor.number != self.number:
             raise UserError(f"expected a donor of round {self.number}, got one of round {self.donor.number}")
 
-    @property
+    @cached_property
     def before(self) -> "RoundSpec | None":
         """The round before; None for the first one."""
         if self.number == 1:

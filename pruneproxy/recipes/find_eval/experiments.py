@@ -1,6 +1,6 @@
 """The specs of every experiment, each with what it stands for."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pruneproxy.recipes.find_eval.protocol import Case
@@ -17,19 +17,15 @@ def trained(case: Case, seed: int, **changes) -> RunSpec:
     return replace(case.base, prune=None, seed=seed, train=replace(case.base.train, **changes))
 
 
-def chain(case: Case, find: RunSpec, rounds: Iterable[int], *, donor: RunSpec | None = None, **finding) -> list:
+def chain(case: Case, find: RunSpec, rounds: Sequence[int], *, donor: RunSpec | None = None, **finding) -> list:
     """The rounds of these numbers that find masks with a training; with a donor, as many of each layer as its own."""
     how = Finding(share=case.share, first=case.first, **finding)
-    scope = replace(how, scope="global")
-    return [
-        RoundSpec(
-            find=find,
-            number=number,
-            finding=how,
-            donor=None if donor is None else RoundSpec(find=donor, number=number, finding=scope),
-        )
-        for number in rounds
-    ]
+    other = None if donor is None else chain(case, donor, [max(rounds)])[0]
+    last = RoundSpec(find=find, number=max(rounds), finding=how, donor=other)
+    whole = [last]
+    while whole[-1].before is not None:
+        whole.append(whole[-1].before)
+    return [one for one in reversed(whole) if one.number in rounds]
 
 
 def _evaluated(experiment: str, found: list, changes: dict, labels: dict, mask: str = "found") -> Iterator[Entry]:
@@ -58,8 +54,8 @@ def _grid(case: Case, seed: int, experiment: str, name: str, values, tested, var
     changes = changes or {}
     for value in values:
         find = trained(case, seed, **changes | {name: value})
-        found = chain(case, find, case.evaluated, **finding)
         whole = chain(case, find, range(1, max(case.evaluated) + 1), **finding)
+        found = [one for one in whole if one.number in case.evaluated]
         yield from _unpruned(experiment, find, _labels(name, value, value, seed, variant))
         yield from _rounds(experiment, whole, _labels(name, value, value, seed, variant))
         for other in tested:
@@ -107,8 +103,9 @@ def _undecayed(case: Case, seed: int) -> Iterator[Entry]:
         for value in case.lr:
             find = trained(case, seed, lr=value, weight_decay=without)
             labels = _labels("lr", value, rate, seed, variant)
-            yield from _rounds("undecayed", chain(case, find, range(1, max(case.evaluated) + 1)), labels)
-            found = chain(case, find, case.evaluated)
+            whole = chain(case, find, range(1, max(case.evaluated) + 1))
+            found = [one for one in whole if one.number in case.evaluated]
+            yield from _rounds("undecayed", whole, labels)
             yield from _evaluated("undecayed", found, {"lr": rate, "weight_decay": decay}, labels)
 
 
