@@ -1,10 +1,11 @@
 """Paper 003: other hyperparameters to find a mask than to train it; layerwise ratios as the reason."""
 
+from pruneproxy.recipes.find_eval import tables
 from pruneproxy.recipes.find_eval.claims import JUDGE
 from pruneproxy.recipes.find_eval.experiments import entries
 from pruneproxy.recipes.find_eval.frames import frame
 from pruneproxy.recipes.find_eval.protocol import PAPER, PROTOCOL, Case
-from pruneproxy.recipes.recipe import Recipe
+from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 
 RECIPE = Recipe(
     stem="find_eval",
@@ -16,6 +17,7 @@ RECIPE = Recipe(
 )
 cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
 check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
+__getattr__ = loaded_when_asked_for(__name__, "figures")
 
 __all__ = [
     "JUDGE",
@@ -27,8 +29,10 @@ __all__ = [
     "cut",
     "entries",
     "evaluate",
+    "figures",
     "frame",
     "grid",
     "printed_verdicts",
     "specs",
+    "tables",
 ]
