@@ -20,7 +20,7 @@ class Protocol:
     (`epochs`) where no other field ends so; a notebook, whose names have no dots, may say `train_lr`. `identity` says
     what a case is and `set_here` what the recipe gives every spec itself: nobody overrides these. The value `chosen`
     keeps only the cases that it names, `noun` says in errors what such a name stands for, and the value `experiments`
-    keeps those that the scale has too.
+    keeps those that the scale has too, and the cases that have any of them.
     """
 
     paper: Mapping[str, object]
@@ -78,7 +78,10 @@ class Protocol:
         wanted = _names(given.pop("experiments", tuple(self.experiments)), self.experiments, "experiment")
         values = {name: self._parsed(name, value) for name, value in self._placed(given).items()}
         found = {name: self._changed(self.paper[name], self._placed(cuts[name]) | values) for name in names}
-        return {name: _keeping(case, wanted) for name, case in found.items()} if self.experiments else found
+        if not self.experiments:
+            return found
+        kept = {name: _keeping(case, wanted) for name, case in found.items()}
+        return {name: case for name, case in kept.items() if case.experiments} or kept
 
     def _placed(self, values: Mapping) -> dict:
         return {self._spellings.get(name, name): value for name, value in values.items()}

@@ -4,7 +4,7 @@ from pruneproxy.recipes.find_eval import tables
 from pruneproxy.recipes.find_eval.claims import JUDGE
 from pruneproxy.recipes.find_eval.experiments import entries
 from pruneproxy.recipes.find_eval.frames import frame
-from pruneproxy.recipes.find_eval.protocol import PAPER, PROTOCOL, Case
+from pruneproxy.recipes.find_eval.protocol import EXPERIMENTS, PAPER, PROTOCOL, Case
 from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 
 RECIPE = Recipe(
@@ -20,6 +20,7 @@ check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_v
 __getattr__ = loaded_when_asked_for(__name__, "figures")
 
 __all__ = [
+    "EXPERIMENTS",
     "JUDGE",
     "PAPER",
     "RECIPE",

@@ -9,7 +9,7 @@ from pruneproxy.recipes.find_eval.quantities import Quantities
 
 GRIDS = tuple(HARSH)
 RESTS_ON = {  # experiments
-    "FV-01": ("lr",),
+    "FV-01": ("baselines",),
     "FV-02": ("baselines",),
     "FV-03": ("baselines",),
     "FV-04": GRIDS,

@@ -26,9 +26,10 @@ class Quantities(Mechanisms):
     def large_rate_gains(self) -> list[Effect]:
         """Unpruned accuracy at the largest learning rate minus that at the default one."""
         found = []
-        for case in self.cases("lr"):
-            dense, largest = self.rows(case, "lr", round=0), self.values(case, "lr", "lr")[-1]
-            found += gap(self.label(case), *self.ends(dense, largest, self.gentle(case, "lr", "lr")))
+        for case in self.cases("baselines"):
+            rates = self.values(case, "baselines", "lr")
+            dense = self.rows(case, "baselines", hyperparameter="lr", round=0)
+            found += gap(self.label(case), *self.ends(dense, rates[-1], rates[0]))
         return found
 
     def harsh_ticket_deficits(self) -> list[Effect]:
