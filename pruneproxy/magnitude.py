@@ -26,6 +26,8 @@ def remaining(total: int, share: float, rounds: int) -> int:
 
 def largest(weights: Mapping[str, Tensor], keep: Masks, count: int) -> dict[str, Tensor]:
     """The `count` largest magnitudes of all layers together among the kept weights; of equal ones the first."""
+    if count < 1:
+        raise UserError("expected a weight or more to stay, got none: prune fewer rounds or a smaller share")
     flat = torch.cat([_magnitudes(weights[name], mask) for name, mask in keep.items()])
     chosen = _largest(flat, count)
     parts = chosen.split([mask.numel() for mask in keep.values()])

@@ -9,6 +9,7 @@ from pruneproxy import data, magnitude, models, runs, workers
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs import Finding, RoundSpec, RunSpec, Ticket, rounds, tickets
+from pruneproxy.sparse import SparseConfig
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
@@ -20,6 +21,8 @@ FIND = RunSpec(
 )
 ROUND = RoundSpec(find=FIND, number=3)
 OTHER = replace(FIND.train, lr=0.2)
+DONATED = RoundSpec(find=FIND, finding=Finding(scope="donor"), donor=RoundSpec(find=replace(FIND, seed=1)))
+OTHER_NETWORK = replace(FIND, model=models.ModelConfig(name="resnet14", width=0.25))
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +194,12 @@ def test_specs_of_rounds_survive_being_written(store):
         (lambda: RoundSpec(find=FIND, finding=Finding(scope="donor"), donor=ROUND), "a donor of round 1, got one of"),
         (lambda: Finding(share=1.0), "Finding.share must be a share of the weights"),
         (lambda: Ticket(round=ROUND, mask="best"), "unknown mask 'best'"),
+        (lambda: replace(DONATED, donor=RoundSpec(find=OTHER_NETWORK)), "a donor of the same network"),
+        (
+            lambda: replace(OTHER_NETWORK, ticket=Ticket(round=ROUND)),
+            "a ticket of the network that its round has pruned",
+        ),
+        (lambda: replace(FIND, ticket=Ticket(round=ROUND), sparse=SparseConfig()), "neither prune nor sparse"),
     ],
 )
 def test_rounds_that_make_no_sense_are_refused(wrong, said):
@@ -198,14 +207,11 @@ def test_rounds_that_make_no_sense_are_refused(wrong, said):
         wrong()
 
 
-def test_a_donor_of_another_network_and_rounds_that_empty_a_layer_are_one_sentence(store, tmp_path):
-    other = replace(FIND, model=models.ModelConfig(name="resnet14", width=0.25))
-    donor = RoundSpec(find=other)
-    with pytest.raises(UserError, match="is the donor another network"):
-        workers.run_all([replace(donor, find=FIND, donor=donor, finding=Finding(scope="donor"))], store)
-    steep = RoundSpec(find=FIND, finding=Finding(share=0.999, scope="layerwise"))
-    with pytest.raises(UserError, match="prune fewer rounds or a smaller share"):
-        workers.run_all([steep], store)
+def test_rounds_that_empty_a_layer_or_all_and_networks_without_convolutions_are_one_sentence(store, tmp_path):
+    steep = RoundSpec(find=FIND)
+    for scope in ("layerwise", "global"):
+        with pytest.raises(UserError, match="prune fewer rounds or a smaller share"):
+            workers.run_all([replace(steep, finding=Finding(share=0.99999, scope=scope))], store)
     mlp = RoundSpec(find=replace(FIND, model=models.ModelConfig(name="mlp", widths=(8,))))
     with pytest.raises(UserError, match="expected a network with convolutions to prune, got mlp"):
         workers.run_all([mlp], Store(tmp_path))

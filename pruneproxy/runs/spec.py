@@ -83,6 +83,8 @@ class RoundSpec(Kind):
             raise UserError("expected a donor with scope='donor', and none with another scope")
         if self.donor is not None and self.donor.number != self.number:
             raise UserError(f"expected a donor of round {self.number}, got one of round {self.donor.number}")
+        if self.donor is not None and self.donor.find.model != self.find.model:
+            raise UserError(f"expected a donor of the same network, {self.find.model}, got {self.donor.find.model}")
 
     @cached_property
     def before(self) -> "RoundSpec | None":
@@ -139,6 +141,10 @@ class RunSpec(Kind):
     sparse: SparseConfig | None = None  # None: dense training without any mask
     ticket: Ticket | None = None  # the masks with which it trains
 
+    def __post_init__(self):
+        if self.ticket is not None:
+            _check_ticket(self, self.ticket.round.find)
+
     @property
     def needs(self) -> tuple[RoundSpec, ...]:
         """The round whose masks it trains with."""
@@ -169,6 +175,16 @@ class RunSpec(Kind):
     def channels(self) -> "ChannelsSpec | None":
         """The record of the channels that its network keeps, if it is pruned."""
         return None if self.prune is None else ChannelsSpec(architecture=self.architecture)
+
+
+def _check_ticket(spec: RunSpec, find: RunSpec) -> None:
+    """The masks of a ticket are those of the network that it trains, and nothing else prunes that."""
+    if spec.prune is not None or spec.sparse is not None:
+        raise UserError("expected neither prune nor sparse with a ticket, whose masks are the round's: leave them out")
+    if spec.model != find.model:
+        raise UserError(
+            f"expected a ticket of the network that its round has pruned, {find.model}, got {spec.model}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
