@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 # Before torch is imported: one thread per process, as in every run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -16,3 +18,20 @@ def pytest_configure(config):
     if CACHE not in os.environ:
         os.environ[CACHE] = tempfile.mkdtemp(prefix="pruneproxy-computed-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(CACHE), ignore_errors=True))
+
+
+# Groups of tests that take longest, and start first: what is left when they end is spread evenly over the workers.
+SLOWEST = (
+    *("test_book.py::TestInABrowser", "test_notebooks.py", "test_cli.py", "test_search.py", "test_calibration.py"),
+    *("test_book.py", "test_search_tradeoff.py", "test_search_shared.py", "test_rounds.py", "test_runs.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of one module or class stay on one worker, as they share what they set up; each notebook is by itself."""
+    items.sort(
+        key=lambda item: next((k for k, name in enumerate(SLOWEST) if f"/{name}::" in item.nodeid), len(SLOWEST))
+    )
+    for item in items:
+        alone = "notebook" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else item.nodeid.rsplit("::", 1)[0]))
