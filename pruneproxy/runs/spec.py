@@ -182,9 +182,7 @@ def _check_ticket(spec: RunSpec, find: RunSpec) -> None:
     if spec.prune is not None or spec.sparse is not None:
         raise UserError("expected neither prune nor sparse with a ticket, whose masks are the round's: leave them out")
     if spec.model != find.model:
-        raise UserError(
-            f"expected a ticket of the network that its round has pruned, {find.model}, got {spec.model}"
-        )
+        raise UserError(f"expected a ticket of the network that its round has pruned, {find.model}, got {spec.model}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,11 @@ def _find_and_train(name: str) -> Callable[[Case, int], Iterator[Entry]]:
     return grid
 
 
+def _dense(case: Case, seed: int) -> Iterator[Entry]:
+    for value in case.dense_lr:
+        yield from _unpruned("dense", trained(case, seed, lr=value), _labels("lr", value, value, seed))
+
+
 def _baselines(case: Case, seed: int) -> Iterator[Entry]:
     """Tickets found and trained alike beside random masks: the default, and the harsh end of every hyperparameter."""
     default = ("lr", case.gentle("lr"))
@@ -188,6 +193,7 @@ def _structured(case: Case, seed: int) -> Iterator[Entry]:
 
 
 EXPERIMENTS: dict[str, Callable[[Case, int], Iterator[Entry]]] = {
+    "dense": _dense,
     **{name: _find_and_train(name) for name in HYPERPARAMETERS},
     "baselines": _baselines,
     "donors": _donors,

@@ -12,6 +12,7 @@ from pruneproxy.runs import Pruning, RunSpec
 from pruneproxy.train import TrainConfig
 
 EXPERIMENTS = {
+    "dense": "the unpruned network at more learning rates: where its best one lies (not in the paper)",
     "lr": "learning rates to find masks and to train them (Figs. 2, 3, 6, A2, A3)",
     "batch_size": "batch sizes to find and to train (Figs. 2, 3, 6, A4, A5)",
     "weight_decay": "weight decays to find and to train (Figs. 2, 3, 6, A6, A7)",
@@ -47,6 +48,7 @@ class Case(Base):
     lr: tuple[float, ...] = (0.05, 0.2, 0.5)  # Sec. 3.2
     lr_eval: tuple[float, ...] = ()  # none: those of lr
     best_lr: float = 0.5  # of the unpruned network (Sec. 3.1)
+    dense_lr: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     batch_size: tuple[int, ...] = (256, 512, 1024)
     weight_decay: tuple[float, ...] = (2e-5, 1e-4, 5e-4)
     share: float = 0.2  # of the remaining weights that a round removes
@@ -185,6 +187,7 @@ _LAB = {
     "evaluated": (3, 5, 7, 8, 10),
     "lr": (0.03, 0.1, 0.3),
     "best_lr": 0.1,
+    "dense_lr": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     "batch_size": (32, 64, 128),
     "weight_decay": (2e-3, 1e-2, 5e-2),
     "train.lr": 0.1,
@@ -211,6 +214,7 @@ _SMOKE = {
     "evaluated": (1, 2, 3),
     "lr": (0.02, 0.1, 0.4),
     "best_lr": 0.1,
+    "dense_lr": (0.01, 0.1, 1.0),
     "batch_size": (16, 32),
     "weight_decay": (1e-3, 1e-2),
     "train.lr": 0.1,
@@ -227,7 +231,16 @@ _STRUCTURED_CUTS = {
     "lab": {"train.weight_decay": 5e-3, "weight_decay": (1e-3, 5e-3, 2.5e-2), "warmup": 1.0},
     "smoke": {"removed": (50.0,), "warmup": 1.0},
 }
-_OF_CHANNELS = ("share", "rounds", "evaluated", "late_epoch", "warm_epochs", "early_epochs", "stable_rounds")
+_OF_CHANNELS = (
+    "share",
+    "rounds",
+    "evaluated",
+    "dense_lr",
+    "late_epoch",
+    "warm_epochs",
+    "early_epochs",
+    "stable_rounds",
+)
 CUTS = {
     "paper": {name: {} for name in PAPER},
     "gpu": {
