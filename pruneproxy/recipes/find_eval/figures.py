@@ -29,15 +29,18 @@ Arm = tuple[str, str, pd.DataFrame]  # label, colour, rows
 
 
 def grid(frames: Frames, case: str, name: str, *, given: str, experiment: str | None = None) -> np.ndarray:
-    """Fig. 2: a panel for each value that is `given` (above "eval", below "find"), a line per value of the other."""
+    """Fig. 2: a panel for each value that is `given` (above "eval", below "find"), a line per value of the other.
+
+    A line starts at the unpruned network, trained with the value of the line.
+    """
     rows = _rows(frames, case, experiment or name, hyperparameter=name, variant="")
-    other = {"eval": "find", "find": "eval"}[given]
-    axes = _panels(len(rows[given].unique()))
-    for ax, value in zip(axes, _ordered(rows[given], name), strict=True):
-        chosen = rows[rows[given] == value]
+    other, masked = {"eval": "find", "find": "eval"}[given], rows[rows["round"] > 0]
+    axes = _panels(len(masked[given].unique()))
+    for ax, value in zip(axes, _ordered(masked[given], name), strict=True):
+        chosen = pd.concat([rows[rows["round"] == 0], masked[masked[given] == value]])
         arms = [
             (f"{other} {number:g}", colour, chosen[chosen[other] == number])
-            for number, colour in _coloured(_ordered(rows[other], name))
+            for number, colour in _coloured(_ordered(masked[other], name))
         ]
         _curves(ax, arms)
         ax.set_title(f"{WORDS[name]} to {'train' if given == 'eval' else 'find'} {value:g}", fontsize="small")
