@@ -32,21 +32,23 @@ def _sum(output, labels) -> Tensor:
     return sum(tensor.sum() for tensor in examples.floating(output))
 
 
-def gate_saliency(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:
+def gate_saliency(
+    model: nn.Module, groups: Iterable, choices: Choices, loss: Callable[[Tensor, Tensor], Tensor] | None = None
+) -> dict[str, Tensor]:
     """|dL/dc| of a gate c = 1 on each channel where it is read, L the cross-entropy (3SP, van Amersfoort et al. 2020).
 
     A gate scales the columns of all layers that read the channel, so its derivative is the sum of gradient times
-    weight over these columns.
+    weight over these columns: that of gradient times activation over images and places (004, eq. 9, with a `loss`).
     """
     choices.need("labels", "3sp")
     groups = list(groups)
     names = list(dict.fromkeys(name for group in groups for name in group.consumers))
     count = examples.batch_size(choices.need("inputs", "3sp"))
 
-    def loss(output, labels):
+    def entropy(output, labels):
         return functional.cross_entropy(examples.floating(output)[0], labels, reduction="sum") / count
 
-    gradients, weights = weight_gradients(model, names, loss, choices, score="3sp")
+    gradients, weights = weight_gradients(model, names, loss or entropy, choices, score="3sp")
     products = {name: gradients[name] * weights[name] for name in names}
     return {
         group.name: sum(_by_channel(group, name, products[name]) for name in group.consumers).abs().cpu()

@@ -1,0 +1,5 @@
+"""Filter pruning that is guided by the ensemble of the networks on the way (004)."""
+
+from pruneproxy.ekg.search import FILTERS, GUIDES, SCORES, Found, SearchConfig, Step, search
+
+__all__ = ["FILTERS", "GUIDES", "SCORES", "Found", "SearchConfig", "Step", "search"]

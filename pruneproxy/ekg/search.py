@@ -1,0 +1,222 @@
+"""The search for a sub-network, guided by the networks on the way (004, Algorithm 1, lines 3 to 12)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pruneproxy import costs, scores, surgery
+from pruneproxy.channels import Keep, kept_widths
+from pruneproxy.errors import UserError, choose
+from pruneproxy.models import Group
+
+GUIDES = {
+    "none": "the loss on the validation images alone (eq. 5)",
+    "single": "and the cross-entropy to the predictions of the unpruned network",
+    "ensemble": "and that to the mean logits of all networks on the way (eq. 7 and 8)",
+}
+SCORES = {
+    "taylor": "|gradient x activation| of the reward where the next layer reads the channel (eq. 9)",
+    "l1": "the L1 norm of the filters",
+    "geometric-median": "the distance to the other filters (FPGM)",
+    "random": "drawn",
+}
+FILTERS = {
+    "none": "the candidates of all groups are tried",
+    "otsu": "only those whose summed scores lie below a trimmed Otsu threshold (released code)",
+}
+TRIMMED = 0.2  # of the candidates' scores at either end, before the threshold is drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How channels leave, a group at a time, until a share `target` of the multiplications is left.
+
+    A candidate is the `ratio` of a group's channels that score lowest; with `per_call` that ratio is divided by the
+    number of layers that produce the group, as the released code does for residual streams. `rescaled` gives kernels
+    with removed filters their old length again, as it does too.
+    """
+
+    target: float = 0.5
+    guide: str = "ensemble"
+    score: str = "taylor"
+    ratio: float = 0.2
+    per_call: bool = False
+    filtered: str = "none"
+    rescaled: bool = False
+    floor: int = 1  # channels that every group keeps
+
+    def __post_init__(self):
+        choose(self.guide, GUIDES, "guide")
+        choose(self.score, SCORES, "score of the search")
+        choose(self.filtered, FILTERS, "filter of candidates")
+        for name in ("target", "ratio"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UserError(f"SearchConfig.{name} must be a share in (0, 1], got {getattr(self, name)!r}")
+        if self.floor < 1:
+            raise UserError(f"SearchConfig.floor must be at least 1, got {self.floor!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A network on the way: the group that lost channels, what is kept, its losses and multiplications."""
+
+    group: str
+    keep: Keep
+    loss: float
+    guidance: float
+    multiplications: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The networks on the way, the unpruned one first and the one that was found last."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def keep(self) -> Keep:
+        """The channels of the network that was found."""
+        return self.steps[-1].keep
+
+
+def search(
+    model: nn.Module, images: Tensor, labels: Tensor, config: SearchConfig, *, generator: torch.Generator | None = None
+) -> Found:
+    """Removes the candidate that costs least, again and again, until the target is met.
+
+    Batch normalisation uses the statistics of the images throughout, as masked networks have none of their own.
+    """
+    judge = _Judge(model, images, labels, config)
+    keep = {group.name: torch.arange(group.width) for group in judge.groups}
+    steps = [judge.accept("", keep)]
+    while judge.multiplications(keep) > judge.limit:
+        candidates = judge.candidates(keep, generator)
+        if not candidates:
+            raise UserError(
+                f"expected channels that may leave until {config.target:g} of the multiplications are left, got none "
+                f"at {judge.multiplications(keep) / judge.total:.3f}: lower the floor or raise the target"
+            )
+        group = max(candidates, key=lambda name: judge.reward(keep | {name: candidates[name]}))
+        keep = keep | {group: judge.shortened(keep, group, candidates[group])}
+        steps.append(judge.accept(group, keep))
+    return Found(steps=tuple(steps))
+
+
+class _Judge:
+    """What all steps of a search share: the network, the images, the costs and the ensemble so far."""
+
+    def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, config: SearchConfig):
+        self.model, self.images, self.labels, self.config = model, images, labels, config
+        self.groups = surgery.prunable(model, "all")
+        self.layers = costs.layers(model)
+        self.total = costs.total(self.layers)
+        self.limit = config.target * self.total
+        self.logits: list[Tensor] = []  # of the accepted networks
+        self.ranks: dict[str, Tensor] = {}
+
+    def multiplications(self, keep: Keep) -> int:
+        return costs.total(costs.narrowed(self.layers, self.groups, kept_widths(keep)))
+
+    def network(self, keep: Keep) -> nn.Module:
+        """The masked network, in the mode in which it is judged."""
+        found = surgery.masked(self.model, keep).train()
+        return rescaled(found, self.model) if self.config.rescaled else found
+
+    def teacher(self) -> Tensor | None:
+        """What networks are compared with: mean logits, or those of the unpruned network."""
+        if self.config.guide == "none" or not self.logits:
+            return None
+        return self.logits[0] if self.config.guide == "single" else torch.stack(self.logits).mean(0)
+
+    def losses(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy to the labels and to the teacher."""
+        teacher = self.teacher()
+        guidance = (
+            torch.zeros(()) if teacher is None else functional.cross_entropy(logits, teacher.to(logits).softmax(1))
+        )
+        return functional.cross_entropy(logits, labels), guidance
+
+    @torch.no_grad()
+    def reward(self, keep: Keep) -> float:
+        """Eq. 7: minus both losses."""
+        return -float(sum(self.losses(self.network(keep)(self.images), self.labels)))
+
+    @torch.no_grad()
+    def accept(self, group: str, keep: Keep) -> Step:
+        """The network as a step, whose logits join the ensemble."""
+        logits = self.network(keep)(self.images)
+        loss, guidance = self.losses(logits, self.labels)
+        self.logits.append(logits)
+        return Step(
+            group=group,
+            keep=keep,
+            loss=float(loss),
+            guidance=float(guidance),
+            multiplications=self.multiplications(keep),
+        )
+
+    def candidates(self, keep: Keep, generator: torch.Generator | None) -> Keep:
+        """Per group that may lose channels, what it would keep."""
+        found, sums = {}, {}
+        scored = self.scored(keep, generator)
+        for group in self.groups:
+            kept = keep[group.name]
+            leaving = min(self.leaving(group), len(kept) - self.config.floor)
+            if leaving > 0:
+                order = kept[scored[group.name][kept].argsort(stable=True)]
+                self.ranks[group.name] = order
+                found[group.name] = order[leaving:].sort().values
+                sums[group.name] = float(scored[group.name][order[:leaving]].sum())
+        return found if self.config.filtered == "none" else _below_threshold(found, sums)
+
+    def leaving(self, group: Group) -> int:
+        """How many of a group's channels are a candidate."""
+        calls = sum(isinstance(self.model.get_submodule(name), nn.Conv2d) for name in group.producers)
+        share = self.config.ratio / (max(1, calls) if self.config.per_call else 1)
+        return max(1, round(share * group.width))
+
+    def scored(self, keep: Keep, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """A number per channel, of the network with what is kept."""
+        choices = scores.Choices(inputs=self.images, labels=self.labels, generator=generator)
+        network = self.network(keep)
+        if self.config.score == "taylor":
+            return scores.gate_saliency(network, self.groups, choices, loss=lambda *pair: sum(self.losses(*pair)))
+        return scores.of_groups(network, self.groups, score=self.config.score, choices=choices)
+
+    def shortened(self, keep: Keep, group: str, kept: Tensor) -> Tensor:
+        """What a group keeps: the candidate's, or in the last step as much as the target allows (released code)."""
+        for leaving in range(1, len(keep[group]) - len(kept)):
+            fewer = self.ranks[group][leaving:].sort().values
+            if self.multiplications(keep | {group: fewer}) <= self.limit:
+                return fewer
+        return kept
+
+
+def _below_threshold(found: Keep, sums: Mapping[str, float]) -> Keep:
+    """The candidates whose summed scores are at most Otsu's threshold of the trimmed sums; never none."""
+    ordered = np.sort(list(sums.values()))
+    cut = int(TRIMMED * len(ordered))
+    trimmed = ordered[cut : len(ordered) - cut]
+    limit = otsu(trimmed) if len(trimmed) > 1 else ordered[-1]
+    kept = {name: keep for name, keep in found.items() if sums[name] <= limit}
+    return kept or {min(sums, key=sums.__getitem__): found[min(sums, key=sums.__getitem__)]}
+
+
+def otsu(values: np.ndarray) -> float:
+    """The value that parts sorted values so that both parts vary least (Otsu 1979); it belongs to the lower part."""
+    within = [part * values[:part].var() + (len(values) - part) * values[part:].var() for part in range(1, len(values))]
+    return float(values[int(np.argmin(within))])
+
+
+def rescaled(network: nn.Module, original: nn.Module) -> nn.Module:
+    """Kernels with the lengths that they have in the original network."""
+    with torch.no_grad():
+        for (_, module), (_, before) in zip(network.named_modules(), original.named_modules(), strict=True):
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                length = module.weight.norm()
+                module.weight *= before.weight.norm() / length if length > 0 else 1.0
+    return network
