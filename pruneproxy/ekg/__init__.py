@@ -1,5 +1,6 @@
 """Filter pruning that is guided by the ensemble of the networks on the way (004)."""
 
+from pruneproxy.ekg import bank, finetune
 from pruneproxy.ekg.search import FILTERS, GUIDES, SCORES, Found, SearchConfig, Step, search
 
-__all__ = ["FILTERS", "GUIDES", "SCORES", "Found", "SearchConfig", "Step", "search"]
+__all__ = ["FILTERS", "GUIDES", "SCORES", "Found", "SearchConfig", "Step", "bank", "finetune", "search"]
