@@ -25,7 +25,7 @@ def test_teachers_of_the_code_leave_the_found_one_out_and_none_teaches_twice():
     close = [0.1, 0.1001, 0.1002, 0.9, 0.95]
     assert bank.teachers(close, 3, "code") == [0, 2, 3] and len(set(bank.teachers(LOSSES, 6, "code"))) == 6
     assert len(LOSSES) - 1 not in bank.teachers(LOSSES, 6, "code")
-    assert len(set(bank.teachers(close, 3))) < 3  # the text lets one teach twice
+    assert bank.teachers([0.1, 0.11, 0.12, 0.13, 0.5, 0.9], 5) == [0, 3, 4, 4, 5]  # the text lets one teach twice
 
 
 def test_more_teachers_than_networks_are_refused():
