@@ -136,10 +136,9 @@ def test_gaps_stand_beside_those_that_table_5_prints_in_parentheses():
     assert len(printed) == 3 + 18
     for keys in (("resnet56", "CIFAR100", "resnet8"), ("mobilenet_v2", "CIFAR10", "resnet56")):
         both = pd.concat([tables.published("table-4"), tables.published("table-5")])
-        rows = both[(both["target_network"] == keys[0]) & (both["dataset"] == keys[1])]
+        rows = both[(both["network"] == keys[0]) & (both["dataset"] == keys[1])]
         accuracy = rows["val_accuracy_mean_pct"].fillna(rows["val_accuracy_corrected_pct"].astype(float))
-        own = accuracy[rows["source_network"].str.contains("with pruning")].iloc[0]
-        source = accuracy[rows["source_network"].str.lower() == keys[2]].iloc[0]
+        own, source = (accuracy[rows["source"] == name].iloc[0] for name in ("synflow", keys[2]))
         assert printed[keys] == pytest.approx(source - own)
 
 

@@ -75,17 +75,8 @@ def test_pooled_means_carry_the_error_that_follows(by, rows, weights):
     assert set(reanalysis.judged(table)["over"]) == set(table["over"])
 
 
-def test_pooled_means_need_fewer_seeds_than_their_cells():
-    cells, table = reanalysis.needed(), reanalysis.needed_pooled("dataset").set_index("over")
-    for name, group in cells.groupby("dataset"):
-        assert table.loc[name, "equivalent within 0.5"] <= group["equivalent within 0.5"].max()
-    assert len(reanalysis.needed_pooled()) == 1
-
-
 def test_unknown_groups_and_weights_are_errors():
     with pytest.raises(UserError, match="dataset, optimizer, network"):
         reanalysis.pooled("seed")
     with pytest.raises(UserError, match="unknown weights 'random'"):
         reanalysis.pooled(weights="random")
-    with pytest.raises(UserError, match="dataset, optimizer, network"):
-        reanalysis.needed_pooled("seed")

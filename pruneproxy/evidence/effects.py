@@ -101,6 +101,22 @@ def tails(freedom: int, replicates: int, generator) -> np.ndarray:
     return 1 / np.sqrt(generator.chisquare(freedom, replicates) / freedom)
 
 
+def exact(label: str, value: float) -> Effect:
+    """A number that is printed or computed: nothing varies."""
+    return Effect(label=label, value=round(float(value), 6))
+
+
+def from_draws(label: str, values, *, seeds: int | None = None, mirrored: bool = False) -> Effect:
+    """An effect from its value on what was measured, the first one, and on what was drawn from it."""
+    samples = np.asarray(values[1:], dtype=float)
+    return Effect(label=label, value=float(values[0]), samples=samples, seeds=seeds, mirrored=mirrored)
+
+
+def generator_of(seed: int, *names) -> np.random.Generator:
+    """Draws that are independent for every effect, whatever else there is."""
+    return np.random.default_rng([seed, zlib.crc32("\n".join(map(str, names)).encode())])
+
+
 def from_seeds(label: str, values, *, crossfitted: bool = False) -> Effect:
     """The mean of one value per seed, with the replicates of Student's t.
 

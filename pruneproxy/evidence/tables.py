@@ -1,15 +1,17 @@
 """Our numbers beside the published ones, as plain frames that print the same everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError
+from pruneproxy.stats import Comparison
 from pruneproxy.stats.comparisons import visible
 
 NOT_RUN, NOT_PRINTED = "not run", "not printed"
-NUMBERS = ["ours", "low", "high", "published", "difference", "difference low", "difference high"]
+MEASURED = ["ours", "low", "high"]
+NUMBERS = [*MEASURED, "published", "difference", "difference low", "difference high"]
 
 
 def power_table(seeds: Sequence[int] = (3, 5, 10, 20)) -> pd.DataFrame:
@@ -36,22 +38,47 @@ def beside(ours: pd.DataFrame, published: pd.DataFrame, *, keys: Sequence[str]) 
     run or not printed.
     """
     keys = list(keys)
-    for name, frame, wanted in (
-        ("our table", ours, [*keys, "ours", "low", "high"]),
-        ("the published table", published, [*keys, "published"]),
-    ):
-        missing = [column for column in wanted if column not in frame]
-        if missing:
-            raise UserError(
-                f"expected {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, frame))}"
-            )
-    left, right = ours[[*keys, "ours", "low", "high"]], published[[*keys, "published"]]
+    check_columns(ours, [*keys, *MEASURED], "our table")
+    check_columns(published, [*keys, "published"], "the published table")
+    left, right = ours[[*keys, *MEASURED]], published[[*keys, "published"]]
     merged = right.merge(left, on=keys, how="outer", sort=False)
     order = pd.concat([right[keys], left[keys]]).drop_duplicates()
     table = order.merge(merged, on=keys, how="left")
     for end, column in (("", "ours"), (" low", "low"), (" high", "high")):
         table[f"difference{end}"] = table[column] - table["published"]
     return table[[*keys, *NUMBERS]]
+
+
+def beside_quantities(
+    ours: pd.DataFrame, printed: pd.DataFrame, *, keys: Sequence[str], columns: dict[str, str]
+) -> pd.DataFrame:
+    """The same for a wide published table, one row per key and `quantity`; `columns` as in `quantities`."""
+    long = quantities(printed.astype(dict.fromkeys(columns, float)), keys=keys, columns=columns)
+    return beside(ours, long, keys=[*keys, "quantity"])
+
+
+def check_columns(table: pd.DataFrame, wanted: Sequence[str], what: str):
+    """Refuses a table that lacks a column."""
+    missing = [name for name in wanted if name not in table]
+    if missing:
+        raise UserError(f"expected {what} to have the columns {', '.join(missing)}, got {', '.join(map(str, table))}")
+
+
+def per_group(
+    table: pd.DataFrame, keys: Sequence[str], numbers: Callable[[pd.DataFrame], dict], columns: Sequence[str]
+) -> pd.DataFrame:
+    """A row per group with equal `keys`, in order of appearance: the keys, and what `numbers` says of its rows."""
+    groups = table.groupby(list(keys), sort=False)
+    rows = [dict(zip(keys, name, strict=True)) | numbers(rows) for name, rows in groups]
+    return pd.DataFrame(rows, columns=[*keys, *columns])
+
+
+def with_interval(mean: float, sd: float, count: int) -> dict[str, float]:
+    """A mean of so many values as `beside` takes it, with Student's 95 % interval; none of a single value."""
+    if count < 2:
+        return {"ours": mean, "low": np.nan, "high": np.nan}
+    low, high = Comparison(difference=mean, error=sd / np.sqrt(count), freedom=count - 1).interval()
+    return {"ours": mean, "low": low, "high": high}
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:

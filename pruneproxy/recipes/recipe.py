@@ -35,8 +35,13 @@ class Case:
 
 def network_title(model: ModelConfig) -> str:
     """A network's name as readers know it, e.g. `MobileNetV2 x 0.25`."""
-    name = NAMES.get(model.name) or model.name.replace("resnet", "ResNet-")
+    name = network_name(model.name)
     return name if model.width == 1 else f"{name} x {model.width:g}"
+
+
+def network_name(name: str) -> str:
+    """A network as readers know it, without its width; other names stay."""
+    return NAMES.get(name) or name.replace("resnet", "ResNet-")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import scipy
 
 from pruneproxy.errors import UserError, choose
@@ -41,6 +42,10 @@ class Comparison:
         reach = scipy.stats.t.ppf((1 + level) / 2, self.freedom) * self.error
         return self.difference - reach, self.difference + reach
 
+    def columns(self) -> dict:
+        """Everything about it by name, with the ends of the 95 % interval as `low` and `high`."""
+        return vars(self) | dict(zip(("low", "high"), self.interval(), strict=True))
+
 
 def summary(values) -> Summary:
     """The `Summary` of values along their last axis."""
@@ -48,6 +53,11 @@ def summary(values) -> Summary:
     if values.shape[-1] < 2:
         raise UserError(f"expected two or more values, got {values.shape[-1]}")
     return Summary(mean=values.mean(axis=-1), sd=values.std(axis=-1, ddof=1), n=values.shape[-1])
+
+
+def printed_summary(rows: pd.DataFrame, name: str, n: int) -> Summary:
+    """The `Summary` of each row of a published table with the columns `<name>_mean_pct` and `<name>_std_pct`."""
+    return Summary(mean=rows[f"{name}_mean_pct"].to_numpy(), sd=rows[f"{name}_std_pct"].to_numpy(), n=n)
 
 
 def welch(a: Summary, b: Summary) -> Comparison:

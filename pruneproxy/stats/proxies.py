@@ -7,6 +7,7 @@ import pandas as pd
 
 from pruneproxy import stats
 from pruneproxy.errors import UserError, choose
+from pruneproxy.stats.resampling import redrawn
 
 TARGET = "target"
 ANOTHER_SEED = "the network itself, another seed"
@@ -116,8 +117,7 @@ def compared(
     sides = {name: (proxy, target) for name, proxy, target in _sides(_of_one_network(configs))}
     choose(against, sides, "proxy")
     shared = sorted(set.intersection(*(set(proxy.index) for proxy, _ in sides.values())))
-    picks = np.random.default_rng(seed).integers(len(shared), size=(replicates, len(shared)))
-    picks = np.vstack([np.arange(len(shared)), picks])
+    picks = redrawn(len(shared), replicates, np.random.default_rng(seed))
     found = {name: _resampled(*(side.loc[shared] for side in both), picks) for name, both in sides.items()}
     rows = [
         {"proxy": name, "settings": len(shared)}

@@ -94,9 +94,13 @@ def _redrawn_means(table, replicates, generator) -> np.ndarray:
     return np.vstack([mean, widened])
 
 
+def redrawn(count: int, replicates: int, generator) -> np.ndarray:
+    """Places of `count` things: row 0 has each once, the other rows are drawn with replacement."""
+    return np.vstack([np.arange(count), generator.integers(count, size=(replicates, count))])
+
+
 def _by_settings(points, runs, replicates, generator):
-    picks = generator.integers(len(points), size=(replicates, len(points)))
-    picks = np.vstack([np.arange(len(points)), picks])
+    picks = redrawn(len(points), replicates, generator)
     means = {name: _redrawn_means(table, 0, generator)[0] for name, table in runs.items()}
     return points[picks], {
         name: Rows(values=mean[picks], best=np.full(len(picks), np.nanmax(mean))) for name, mean in means.items()

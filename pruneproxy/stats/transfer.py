@@ -6,7 +6,7 @@ import numpy as np
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.stats import rowwise
-from pruneproxy.stats.resampling import Estimate, estimate
+from pruneproxy.stats.resampling import Estimate, estimate, redrawn
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -99,9 +99,7 @@ def transfer(
     short of that of a fresh one, for the set's best is often missing on both sides.
     """
     proxy, target = _both(proxy, target, k)
-    generator = np.random.default_rng(seed)
-    picks = generator.integers(proxy.size, size=(replicates, proxy.size))
-    picks = np.vstack([np.arange(proxy.size), picks])
+    picks = redrawn(proxy.size, replicates, np.random.default_rng(seed))
     correlations = choose(kind, CORRELATIONS, "rank correlation")(proxy[picks], target[picks])
     regrets = np.array([regret(proxy[rows], target[rows], k=k) for rows in picks])
     null, p = null_interval(proxy, target, kind=kind, shuffles=replicates, seed=seed + 1, level=level)

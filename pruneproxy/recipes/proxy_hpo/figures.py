@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.figures import COLOURS
-from pruneproxy.recipes.proxy_hpo.tables import MARGINS, NAMES, SELECTED, stands_for
+from pruneproxy.recipes.proxy_hpo.reanalysis import MARGINS
+from pruneproxy.recipes.proxy_hpo.tables import SELECTED, stands_for
+from pruneproxy.recipes.recipe import network_name
 from pruneproxy.stats import proxies
 
 ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
@@ -65,18 +67,15 @@ def differences(
 def cell_labels(table: pd.DataFrame) -> list[str]:
     """`CIFAR10, TPE, ResNet-56` for every row; of our records, `tables.named` first puts what was trained."""
     return [
-        f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {NAMES.get(row.network, row.network)}"
+        f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {network_name(row.network)}"
         for row in table.itertuples()
     ]
 
 
 def source_labels(table: pd.DataFrame) -> list[str]:
     """`ResNet-56 from VGG16-BN` for every row: a network, and where its settings were found; named likewise."""
-    own = {"synflow": "its pruned copy"}
-    return [
-        f"{NAMES.get(row.network, row.network)} from {(own | NAMES).get(row.source, row.source)}"
-        for row in table.itertuples()
-    ]
+    sources = ["its pruned copy" if source == "synflow" else network_name(source) for source in table["source"]]
+    return [f"{network_name(name)} from {source}" for name, source in zip(table["network"], sources, strict=True)]
 
 
 def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:

@@ -1,20 +1,21 @@
 """Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
 
-import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.effects import Cell, Effect, deviations, grouped, mean, resampled
-from pruneproxy.importance import AVERAGED, fanova
+from pruneproxy.evidence.effects import Cell, Effect, deviations, from_draws, generator_of, grouped, mean, resampled
+from pruneproxy.importance import fanova
 from pruneproxy.stats import CORRELATIONS
+from pruneproxy.stats.resampling import redrawn
 
 CASE = ["case", "network", "title", "dataset", "data"]
 ITSELF, OWN, OWN_OPTIMIZER = "itself", "synflow", "tpe"
 IMPORTANT, UNIMPORTANT = ("lr", "weight_decay", "decay_factor"), ("batch_size", "momentum")
 FIVE = (*IMPORTANT, *UNIMPORTANT)
+FEWEST_TRIALS = 4  # of a search that says which hyperparameters matter
 LINEAR = ("momentum",)  # the others are searched, averaged and spread as logarithms
 
 
@@ -95,14 +96,12 @@ class Quantities:
     def _cell(self, case, what: str, pairs: pd.Series, **more) -> list[Cell]:
         if pairs.empty:
             return []
-        _, network, title, dataset, data = case
-        name = ", ".join(filter(None, (f"{title} on {data}", more.get("optimizer") or more.get("source"))))
+        name = ", ".join(filter(None, (_title(case), more.get("optimizer") or more.get("source"))))
         effect = resampled(name, pairs.to_numpy(), self.replicates, self._generator(what, *case, name))
-        return [Cell(effect=effect, network=network, dataset=dataset, **more)]
+        return [_of_network(case, effect, **more)]
 
     def _generator(self, *names) -> np.random.Generator:
-        """Independent draws for every effect, whatever else there is."""
-        return np.random.default_rng([self.seed, zlib.crc32("\n".join(map(str, names)).encode())])
+        return generator_of(self.seed, *names)
 
     def time_reductions(self) -> list[Cell]:
         """Percent of the forward and backward time that the pruned copy saves, the mean over batch sizes."""
@@ -130,8 +129,7 @@ class Quantities:
             shares.append(narrow / full)
             kept.append(row.parameters_proxy / row.parameters)
         values = function(np.mean(shares, axis=0), np.mean(kept))
-        effect = Effect(label=f"{case[2]} on {case[4]}", value=float(values[0]), samples=values[1:])
-        return Cell(effect=effect, network=case[1], dataset=case[3])
+        return _of_network(case, from_draws(_title(case), values))
 
     def _medians(self, times, generator) -> np.ndarray:
         """The median of measured times, and of these times drawn again; unknown for a single one."""
@@ -145,13 +143,10 @@ class Quantities:
         rows = rows[rows["source"] == OWN]
         found = []
         for case, group in rows.groupby(CASE, sort=False):
-            sides = group["place"].to_numpy(dtype=float), group["share"].to_numpy(dtype=float)
-            generator = self._generator("depth", *case)
-            picks = generator.integers(len(group), size=(self.replicates, len(group)))
-            samples = CORRELATIONS["spearman"](*(side[picks] for side in sides))
-            value = float(CORRELATIONS["spearman"](*(side[None] for side in sides))[0])
-            effect = Effect(label=f"{case[2]} on {case[4]}", value=value, samples=samples, mirrored=True)
-            found.append(Cell(effect=effect, network=case[1], dataset=case[3]))
+            picks = redrawn(len(group), self.replicates, self._generator("depth", *case))
+            sides = (group[name].to_numpy(dtype=float)[picks] for name in ("place", "share"))
+            effect = from_draws(_title(case), CORRELATIONS["spearman"](*sides), mirrored=True)
+            found.append(_of_network(case, effect))
         return found
 
     def loss_shares(self) -> list[Cell]:
@@ -178,12 +173,12 @@ class Quantities:
         moved = gap.mean(axis=0) + deviations(gap, self.replicates, self._generator("curve", *case))
         bands = target.std(axis=0, ddof=1) + proxy.std(axis=0, ddof=1) if len(gap) > 1 else np.nan
         effect = Effect(
-            label=f"{case[2]} on {case[4]}",
+            label=_title(case),
             value=float(share(gap.mean(axis=0), bands)),
             samples=share(moved, bands),
             seeds=len(gap),
         )
-        return Cell(effect=effect, network=case[1], dataset=case[3])
+        return _of_network(case, effect)
 
     def selected_distances(self) -> dict[str, list[Effect]]:
         """Per hyperparameter, the distance of the mean selected values of proxy and target in pooled deviations."""
@@ -205,54 +200,63 @@ class Quantities:
                 yield case, arms
 
     def _distance(self, case, name, proxy, target) -> Effect:
-        label = f"{name}, {case[2]} on {case[4]}"
         gap = proxy.mean() - target.mean()
         freedom = len(proxy) + len(target) - 2
         spread = ((len(proxy) - 1) * proxy.var() + (len(target) - 1) * target.var()) / freedom if freedom > 1 else 0
-        if not spread > 0:  # one search each, or searches that all agree
-            value, unknown = (0.0 if gap == 0 else np.inf), np.full(self.replicates, np.nan)
-            return Effect(label=label, value=value, samples=unknown, seeds=min(len(proxy), len(target)))
-        generator = self._generator("distance", *case, name)
-        moved = [deviations(side.to_numpy(), self.replicates, generator) for side in (proxy, target)]
-        samples = np.abs(gap + moved[0] - moved[1]) / np.sqrt(spread)
+        if spread > 0:
+            generator = self._generator("distance", *case, name)
+            moved = [deviations(side.to_numpy(), self.replicates, generator) for side in (proxy, target)]
+            value, samples = abs(gap) / np.sqrt(spread), np.abs(gap + moved[0] - moved[1]) / np.sqrt(spread)
+        else:  # one search each, or searches that all agree
+            value, samples = (0.0 if gap == 0 else np.inf), np.full(self.replicates, np.nan)
         seeds = min(len(proxy), len(target))
-        return Effect(label=label, value=float(abs(gap) / np.sqrt(spread)), samples=samples, seeds=seeds)
+        return Effect(label=f"{name}, {_title(case)}", value=float(value), samples=samples, seeds=seeds)
 
     def importance_correlations(self) -> list[Cell]:
         """Spearman's correlation of importance and relative spread, per case and kind of search.
 
-        Importance is the share of the variance of a search's accuracies that a hyperparameter explains alone
-        (`fanova` over the mean), averaged over searches; the spread of the selected values is their deviation over
-        the range that was tried. Searches are resampled.
+        Importance is averaged over searches, the spread of the selected values is their deviation
+        (`importance_of_searches`). Searches are resampled.
         """
         found = []
         for case, arms in self._selections():
-            trials = _finished(_of_case(self.frames.trials, case))
+            trials = finished(_of_case(self.frames.trials, case))
             for source in (ITSELF, OWN):
                 part = trials[trials["source"] == source]
-                effect = self._importance(case, source, part, arms[source], np.ptp(scaled(trials), axis=0))
-                if effect is not None:
-                    found.append(Cell(effect=effect, network=case[1], dataset=case[3], source=source))
+                sides = importance_of_searches(part, arms[source], np.ptp(scaled(trials), axis=0))
+                importance, values = (side.to_numpy() for side in sides)
+                if len(values) > 1:
+                    picks = redrawn(len(values), self.replicates, self._generator("importance", *case, source))
+                    ranks = CORRELATIONS["spearman"](importance[picks].mean(axis=1), values[picks].std(axis=1, ddof=1))
+                    label = f"search on {source}, {_title(case)}"
+                    effect = from_draws(label, ranks, seeds=len(values), mirrored=True)
+                    found.append(_of_network(case, effect, source=source))
         return found
 
-    def _importance(self, case, source, trials, selected, ranges) -> Effect | None:
-        forest = replace(AVERAGED, seed=self.seed)
-        effects = {
-            seed: fanova(scaled(rows), rows["value"], over="mean", forest=forest)["importance"]
-            for seed, rows in trials.groupby("search_seed")
-            if len(rows) >= 4 and seed in selected.index
-        }
-        if len(effects) < 2:
-            return None
-        importance = np.array([shares.to_numpy() for shares in effects.values()])
-        values = selected.loc[list(effects)].to_numpy() / np.where(ranges > 0, ranges, 1)
-        generator = self._generator("importance", *case, source)
-        picks = np.vstack(
-            [np.arange(len(values)), generator.integers(len(values), size=(self.replicates, len(values)))]
-        )
-        ranks = CORRELATIONS["spearman"](importance[picks].mean(axis=1), values[picks].std(axis=1, ddof=1))
-        label = f"search on {source}, {case[2]} on {case[4]}"
-        return Effect(label=label, value=float(ranks[0]), samples=ranks[1:], seeds=len(effects), mirrored=True)
+
+def importance_of_searches(
+    trials: pd.DataFrame, selected: pd.DataFrame, ranges: np.ndarray
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A row per search and a column per hyperparameter: its importance, and its selected value over what was tried.
+
+    The importance is the share of the variance of a search's accuracies that the hyperparameter explains alone
+    (`fanova` over the mean), on the scale on which it was searched.
+    """
+    effects = {
+        seed: fanova(scaled(rows), rows["value"], over="mean")["importance"]
+        for seed, rows in trials.groupby("search_seed")
+        if len(rows) >= FEWEST_TRIALS and seed in selected.index
+    }
+    shares = pd.DataFrame.from_dict(effects, orient="index", columns=list(FIVE))
+    return shares, selected.loc[list(effects)] / np.where(ranges > 0, ranges, 1)
+
+
+def _title(case) -> str:
+    return f"{case[2]} on {case[4]}"
+
+
+def _of_network(case, effect: Effect, **more) -> Cell:
+    return Cell(effect=effect, network=case[1], dataset=case[3], **more)
 
 
 def means(cells: Iterable[Cell], key) -> list[Effect]:
@@ -282,7 +286,7 @@ def _of_case(rows, case) -> pd.DataFrame:
     return rows[np.logical_and.reduce([rows[name] == value for name, value in zip(CASE, case, strict=True)])]
 
 
-def _finished(trials) -> pd.DataFrame:
+def finished(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials over five hyperparameters that ran to their end."""
     return trials[(trials["experiment"] == "five") & (trials["state"] == "complete") & trials["value"].notna()]
 

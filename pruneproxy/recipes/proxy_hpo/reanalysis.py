@@ -9,12 +9,14 @@ import pandas as pd
 
 from pruneproxy import published
 from pruneproxy.errors import UserError, choose
-from pruneproxy.stats import HYPOTHESES, Comparison, Summary, holm, p_value, seeds_needed, weighted_mean, welch
+from pruneproxy.stats import HYPOTHESES, Comparison, holm, p_value, printed_summary, seeds_needed, weighted_mean, welch
 
 SEEDS = 5
 MARGINS = (0.5, 1.0)
 ALPHA = 0.05
 CELL = ["dataset", "optimizer", "network"]
+COMPARISON = ["difference", "error", "freedom"]
+JUDGED = ["difference", "hypothesis", "margin", "p", "shown", "p_holm", "shown_holm"]
 NEED_MARGIN = ("equivalent", "non-inferior")
 WEIGHTS = {  # of the cells in a pooled mean
     "equal": lambda errors: np.ones_like(errors),
@@ -24,23 +26,12 @@ WEIGHTS = {  # of the cells in a pooled mean
 
 def cells() -> pd.DataFrame:
     """Table 3 with the difference (with pruning minus typical), its Welch error, and its 95 % interval, per cell."""
-    rows = published.read("proxy_hpo", "table-3").rename(
-        columns={
-            "hyperparameter_optimizer": "optimizer",
-            "neural_network": "network",
-            "typical_hpo_val_accuracy_mean_pct": "typical",
-            "typical_hpo_val_accuracy_std_pct": "typical_sd",
-            "with_pruning_val_accuracy_mean_pct": "pruned",
-            "with_pruning_val_accuracy_std_pct": "pruned_sd",
-        }
-    )[[*CELL, "typical", "typical_sd", "pruned", "pruned_sd"]]
-    found = welch(
-        *(
-            Summary(mean=rows[name].to_numpy(), sd=rows[f"{name}_sd"].to_numpy(), n=SEEDS)
-            for name in ("pruned", "typical")
-        )
-    )
-    return rows.assign(**_columns(found))
+    names = {"hyperparameter_optimizer": "optimizer", "neural_network": "network"}
+    rows = published.read("proxy_hpo", "table-3").rename(columns=names)
+    sides = {"typical": "typical_hpo_val_accuracy", "pruned": "with_pruning_val_accuracy"}
+    typical, pruned = (printed_summary(rows, name, SEEDS) for name in sides.values())
+    found = rows[CELL].assign(typical=typical.mean, typical_sd=typical.sd, pruned=pruned.mean, pruned_sd=pruned.sd)
+    return found.assign(**welch(pruned, typical).columns())
 
 
 def judged(rows: pd.DataFrame | None = None, *, margins=MARGINS, alpha: float = ALPHA) -> pd.DataFrame:
@@ -76,8 +67,20 @@ def needed(*, margins=MARGINS, power: float = 0.8, alpha: float = ALPHA) -> pd.D
     rows = cells()
     deviations = rows[["typical_sd", "pruned_sd"]].to_numpy()
     return rows[[*CELL, "typical_sd", "pruned_sd"]].assign(
-        **_needed(deviations, margins=margins, power=power, alpha=alpha), run=SEEDS
+        **{
+            name_of_test(hypothesis, margin): [
+                seeds_needed(list(sd), margin, power, alpha, hypothesis=hypothesis) for sd in deviations
+            ]
+            for hypothesis in NEED_MARGIN
+            for margin in margins
+        },
+        run=SEEDS,
     )
+
+
+def name_of_test(hypothesis: str, margin: float) -> str:
+    """`equivalent within 0.5`; a hypothesis without a margin (NaN) is called by its name."""
+    return hypothesis if np.isnan(margin) else f"{hypothesis} within {margin:g}"
 
 
 def pooled(by: str | None = None, *, weights: str = "equal") -> pd.DataFrame:
@@ -87,64 +90,24 @@ def pooled(by: str | None = None, *, weights: str = "equal") -> pd.DataFrame:
     deviation decide and holds only if all cells share one true difference.
     """
     weigh = choose(weights, WEIGHTS, "weights")
-    rows = cells()
-    found = []
-    for name, group in _groups(rows, by):
+    if by is not None and by not in CELL:
+        raise UserError(f"expected by as one of {', '.join(CELL)} or None, got {by!r}")
+    rows, found = cells(), []
+    for name, group in rows.groupby(by, sort=False) if by else [("all cells", rows)]:
         comparison = weighted_mean(_comparison(group), weigh(group["error"].to_numpy()))
-        found.append({"over": name, "weights": weights, "cells": len(group)} | _columns(comparison))
+        found.append({"over": name, "weights": weights, "cells": len(group)} | comparison.columns())
     return pd.DataFrame(found)
-
-
-def needed_pooled(by: str | None = None, *, margins=MARGINS, power: float = 0.8, alpha: float = ALPHA) -> pd.DataFrame:
-    """Seeds per cell and side that the plain mean of `pooled` needs for a power, as in `needed`."""
-    rows = cells()
-    groups = _groups(rows, by)
-    deviations = [group[["typical_sd", "pruned_sd"]].to_numpy().ravel() / len(group) for _, group in groups]
-    return pd.DataFrame({"over": [name for name, _ in groups], "cells": [len(group) for _, group in groups]}).assign(
-        **_needed(deviations, margins=margins, power=power, alpha=alpha), run=SEEDS
-    )
 
 
 def feasibility() -> pd.DataFrame:
     """Table 1 with its differences. It prints neither deviations nor seeds, so nothing can be tested from it."""
-    rows = published.read("proxy_hpo", "table-1").rename(
-        columns={
-            "pruning_method": "method",
-            "model": "network",
-            "typical_hpo_accuracy_pct": "typical",
-            "with_pruning_accuracy_pct": "pruned",
-        }
-    )[["method", "network", "dataset", "typical", "pruned"]]
+    names = {"pruning_method": "method", "model": "network", "typical_hpo_accuracy_pct": "typical"}
+    names |= {"with_pruning_accuracy_pct": "pruned"}
+    rows = published.read("proxy_hpo", "table-1").rename(columns=names)
+    rows = rows[["method", "network", "dataset", "typical", "pruned"]]
     difference = (rows["pruned"] - rows["typical"]).round(2)
     return rows.assign(difference=difference, test="none: no deviations and no seeds are printed")
 
 
-def _groups(rows: pd.DataFrame, by: str | None) -> list[tuple[str, pd.DataFrame]]:
-    if by is not None and by not in CELL:
-        raise UserError(f"expected by as one of {', '.join(CELL)} or None, got {by!r}")
-    return list(rows.groupby(by, sort=False)) if by else [("all cells", rows)]
-
-
-def _columns(comparison: Comparison) -> dict:
-    low, high = comparison.interval()
-    return {
-        "difference": comparison.difference,
-        "error": comparison.error,
-        "freedom": comparison.freedom,
-        "low": low,
-        "high": high,
-    }
-
-
 def _comparison(rows: pd.DataFrame) -> Comparison:
-    return Comparison(**{name: rows[name].to_numpy(dtype=float) for name in ("difference", "error", "freedom")})
-
-
-def _needed(deviations, *, margins, power, alpha) -> dict[str, list[int]]:
-    return {
-        f"{hypothesis} within {margin:g}": [
-            seeds_needed(list(sd), margin, power, alpha, hypothesis=hypothesis) for sd in deviations
-        ]
-        for hypothesis in NEED_MARGIN
-        for margin in margins
-    }
+    return Comparison(**{name: rows[name].to_numpy(dtype=float) for name in COMPARISON})

@@ -1,21 +1,9 @@
 """Every table of the paper's results from records, beside the published one, and the statistics that it lacks."""
 
-from pruneproxy.recipes.proxy_hpo.tables.costs import PERCENT, savings, time_reduction
-from pruneproxy.recipes.proxy_hpo.tables.names import NAMES, data_label, label, named, stands_for
-from pruneproxy.recipes.proxy_hpo.tables.pairs import (
-    CELL,
-    MARGINS,
-    by_search,
-    decided,
-    decisions,
-    differences,
-    optimism,
-    paired,
-)
+from pruneproxy.recipes.proxy_hpo.tables.costs import savings, time_reduction
+from pruneproxy.recipes.proxy_hpo.tables.names import data_label, label, named, stands_for
+from pruneproxy.recipes.proxy_hpo.tables.pairs import decided, decisions, differences, optimism, paired
 from pruneproxy.recipes.proxy_hpo.tables.printed import (
-    PRINTED_METHODS,
-    PRINTED_NETWORKS,
-    PRINTED_OPTIMIZERS,
     five,
     five_minus_three,
     gaps,
@@ -28,12 +16,10 @@ from pruneproxy.recipes.proxy_hpo.tables.printed import (
     transfers,
 )
 from pruneproxy.recipes.proxy_hpo.tables.settings import (
-    FEWEST_TRIALS,
     SELECTED,
     copies,
     hyperparameters,
     importances,
-    kept_channels,
     readings,
     space_table,
     training_losses,
@@ -41,16 +27,7 @@ from pruneproxy.recipes.proxy_hpo.tables.settings import (
 )
 
 __all__ = [
-    "CELL",
-    "FEWEST_TRIALS",
-    "MARGINS",
-    "NAMES",
-    "PERCENT",
-    "PRINTED_METHODS",
-    "PRINTED_NETWORKS",
-    "PRINTED_OPTIMIZERS",
     "SELECTED",
-    "by_search",
     "copies",
     "data_label",
     "decided",
@@ -61,7 +38,6 @@ __all__ = [
     "gaps",
     "hyperparameters",
     "importances",
-    "kept_channels",
     "label",
     "named",
     "optimism",

@@ -6,15 +6,14 @@ from dataclasses import replace
 import pandas as pd
 
 from pruneproxy import data
-from pruneproxy.recipes.recipe import network_title
+from pruneproxy.recipes.recipe import network_name, network_title
 
-NAMES = {"resnet56": "ResNet-56", "vgg16_bn": "VGG16-BN", "mobilenet_v2": "MobileNetV2"}
 DATA = {"digits": "digits", "mnist": "MNIST"}  # where the title of the catalogue is long
 
 
 def stands_for(title: str, network: str) -> str:
     """`ResNet-14 (for ResNet-56)`; the title alone where it names the paper's network itself."""
-    name = NAMES.get(network, network)
+    name = network_name(network)
     return title if title.startswith(name) else f"{title} (for {name})"
 
 
@@ -36,15 +35,13 @@ def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
 
     A table beside the paper is keyed by the paper's networks and data sets; a row that belongs to no case keeps them.
     """
-    cases = tuple(cases)
-    labels = {(case.network, case.dataset): label(case) for case in cases}
-    labels |= {
-        (name, case.dataset): network_title(replace(case.base.model, name=name))
-        for case in cases
-        for name in case.family
-    }
-    rows = table.copy()
+    labels, datasets, rows = {}, {}, table.copy()
+    for case in cases:
+        members = {name: network_title(replace(case.base.model, name=name)) for name in case.family}
+        named = {case.network: label(case)} | members
+        labels |= {(name, case.dataset): title for name, title in named.items()}
+        datasets[case.dataset] = data_label(case)
     for column in [name for name in ("network", "source") if name in table]:
         pairs = zip(table[column], table["dataset"], strict=True)
         rows[column] = [labels.get(pair, pair[0]) for pair in pairs]
-    return rows.assign(dataset=table["dataset"].replace({case.dataset: data_label(case) for case in cases}))
+    return rows.assign(dataset=table["dataset"].replace(datasets))

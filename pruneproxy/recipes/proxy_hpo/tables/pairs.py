@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pruneproxy import stats
-from pruneproxy.recipes.proxy_hpo import reanalysis
-
-CELL = ["dataset", "optimizer", "network"]
-MARGINS = (0.5, 1.0)  # points
+from pruneproxy.evidence.tables import per_group
+from pruneproxy.recipes.proxy_hpo.reanalysis import CELL, COMPARISON, JUDGED, MARGINS, judged, name_of_test
 
 
 def by_search(winners: pd.DataFrame) -> pd.DataFrame:
@@ -39,10 +37,7 @@ def differences(pairs: pd.DataFrame, *, keys: Sequence[str] = (*CELL, "source"))
     `p 0.5` and `p 1` are of equivalence within that margin, `p worse` of a loss; a cell with one search has neither
     interval nor p.
     """
-    rows = [
-        dict(zip(keys, name, strict=True)) | _compared(group) for name, group in pairs.groupby(list(keys), sort=False)
-    ]
-    return pd.DataFrame(rows, columns=[*keys, *COMPARED])
+    return per_group(pairs, keys, _compared, COMPARED)
 
 
 COMPARED = ["searches", "typical", "typical sd", "proxy", "proxy sd", "difference", "low", "high"]
@@ -73,25 +68,18 @@ def decisions(pairs: pd.DataFrame, *, margins: Sequence[float] = MARGINS, alpha:
     One row per cell, margin and hypothesis, without and with Holm's correction over the cells, as in
     `reanalysis.judged`; cells with one search are left out.
     """
-    rows = [
-        dict(zip(CELL, name, strict=True)) | vars(stats.seed_paired(group["top1"], group["typical"]))
-        for name, group in pairs.groupby(CELL, sort=False)
-        if len(group) > 1
-    ]
-    if not rows:
-        return pd.DataFrame(columns=[*CELL, "difference", "hypothesis", "margin", *_JUDGED])
-    return reanalysis.judged(pd.DataFrame(rows), margins=margins, alpha=alpha)
-
-
-_JUDGED = ["p", "shown", "p_holm", "shown_holm"]
+    repeated = pairs[pairs.groupby(CELL)["top1"].transform("size") > 1]
+    if repeated.empty:
+        return pd.DataFrame(columns=[*CELL, *JUDGED])
+    compared = per_group(
+        repeated, CELL, lambda rows: vars(stats.seed_paired(rows["top1"], rows["typical"])), COMPARISON
+    )
+    return judged(compared, margins=margins, alpha=alpha)
 
 
 def decided(table: pd.DataFrame) -> pd.DataFrame:
     """`decisions`, or `reanalysis.judged`, one row per cell and one column of Holm's p per hypothesis and margin."""
-    names = [
-        hypothesis if pd.isna(margin) else f"{hypothesis} within {margin:g}"
-        for hypothesis, margin in zip(table["hypothesis"], table["margin"], strict=True)
-    ]
+    names = list(map(name_of_test, table["hypothesis"], table["margin"]))
     wide = table.assign(name=names).pivot(index=CELL, columns="name", values="p_holm")
     order = pd.MultiIndex.from_frame(table[CELL].drop_duplicates())
     return wide.loc[order, list(dict.fromkeys(names))].rename_axis(columns=None)
