@@ -79,7 +79,6 @@ def test_functions_draw_on_the_axes_that_they_are_given(frame):
 def test_landscapes_have_one_column_per_variant(frame):
     axes = thesis.landscapes(frame, network="resnet56")
     assert axes.shape == (2, 5) and [ax.get_title() for ax in axes[0]][0] == "unpruned"
-    assert thesis.landscapes(frame, network="resnet56", level="shared").shape == (2, 5)
 
 
 @pytest.mark.parametrize("part", ["scattered", "one setting", "one column", "one seed", "one variant", "a gap"])
@@ -143,8 +142,6 @@ def test_figures_of_missing_records_say_what_is_there(frame):
         thesis.risks(frame[frame["method"] != "none"], network="resnet56")
     with pytest.raises(UserError, match="expected one landscape, got several"):
         figures.surface(frame)
-    with pytest.raises(UserError, match="unknown colour level"):
-        thesis.landscapes(frame, network="resnet56", level="best")
 
 
 def test_figures_leave_the_frame_alone(frame):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pruneproxy.published import read
-from pruneproxy.recipes.sparse_tradeoff import PAPER, arithmetic, cases, prior
+from pruneproxy.recipes.sparse_tradeoff import PAPER, arithmetic, cases
 from pruneproxy.recipes.sparse_tradeoff.experiments import space
 from pruneproxy.search import Dimension
 from pruneproxy.sparse import SparseConfig
@@ -52,22 +52,20 @@ def test_the_budgets_of_the_thesis_follow_from_its_space():
         assert row[-2] == row.trials == float(printed.loc[row.architecture, "value"])
 
 
-def test_shares_from_the_space_are_those_of_the_closed_form():
-    table, known = arithmetic.updating(PAPER.values()), prior.by_dataset()
-    same = [name for name in known.index if name != "Elec2"]  # of which the thesis has fewer rows
-    assert np.allclose(table.loc[same, ["text", "code"]], known.loc[same, ["text", "code"]], rtol=0.01)
-
-
-def test_shares_are_those_of_draws_that_sparse_training_counts():
+@pytest.mark.parametrize("semantics", ["text", "jaxpruner"])
+def test_shares_are_those_of_draws_that_sparse_training_counts(semantics):
     case = replace(cases("smoke")[0], longest=6)
     rng, hits = np.random.default_rng(0), 0
+    per_epoch = -(-case.base.data.train_images // case.base.train.batch_size)
     dimensions = {one.field: one for one in space(case, "fixed")}
     for _ in range(4000):
         drawn = {name: dimensions[name].at(rng.random()) for name in dimensions if name.startswith(("sparse", "train"))}
-        steps = -(-case.base.data.train_images // case.base.train.batch_size) * drawn["train.epochs"]
-        config = SparseConfig(interval=drawn["sparse.interval"], end=drawn["sparse.end"])
-        hits += any(config.due(step, steps) for step in range(steps))
-    assert hits / 4000 == pytest.approx(arithmetic.updating([case])["fixed"].item(), abs=0.03)
+        steps = per_epoch * drawn["train.epochs"]
+        config = SparseConfig(interval=drawn["sparse.interval"], end=drawn["sparse.end"], semantics=semantics)
+        hits += any(config.due(step, steps) for step in range(1, steps))
+    share = arithmetic.share_that_moves(case, "fixed", per_epoch, once_at_least=semantics == "jaxpruner")
+    assert hits / 4000 == pytest.approx(share, abs=0.03)
+    assert arithmetic.updating([case])["fixed"].item() == arithmetic.share_that_moves(case, "fixed", per_epoch)
 
 
 @pytest.mark.parametrize("log", [False, True])

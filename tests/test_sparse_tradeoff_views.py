@@ -13,6 +13,7 @@ from scipy.stats import ttest_ind
 from pruneproxy.errors import UserError
 from pruneproxy.importance import ForestConfig, PanConfig
 from pruneproxy.published import read
+from pruneproxy.recipes.frames import select
 from pruneproxy.recipes.sparse_tradeoff import PAPER, cases, figures, fronts, influence, tables
 from pruneproxy.recipes.sparse_tradeoff import frames as views
 from pruneproxy.recipes.sparse_tradeoff.experiments import at, fixed, space
@@ -143,7 +144,7 @@ def test_records_become_a_row_per_training_and_per_trial(monkeypatch):
     assert (first["algorithm"], first["sparsity"], first["lr"]) == ("rigl", 0.75, 0.5)
     assert not first["use_dropout"] and pd.isna(first["dropout"]) and first["space"] == "fixed"
     assert (found.random["space"].item(), found.random["sampler"].item()) == ("text", "lhs")
-    assert len(views.select(found, experiment="optimization").runs) == 2
+    assert len(select(found, experiment="optimization").runs) == 2
 
 
 def test_inactive_hyperparameters_have_no_value():
@@ -190,7 +191,7 @@ def test_the_worst_fixed_configuration_that_has_learned_something_is_the_cut_off
 
 
 def test_without_fixed_configurations_nothing_passes_the_cut_off():
-    frames = views.select(example(), experiment="optimization")
+    frames = select(example(), experiment="optimization")
     assert fronts.optimised(frames, "MNIST").empty and np.isnan(fronts.hypervolume(fronts.optimised(frames, "MNIST")))
 
 
@@ -223,7 +224,7 @@ def test_two_experiments_are_normalised_over_both():
     }
     for name, corners in expected.items():
         assert found[name] == pytest.approx(union_of_boxes(corners), rel=1e-9)
-    missing = fronts.compared(views.select(example(), experiment="reproduction"), "MNIST", tuple(expected))
+    missing = fronts.compared(select(example(), experiment="reproduction"), "MNIST", tuple(expected))
     assert np.isnan(list(missing.values())).all()
 
 
@@ -243,7 +244,8 @@ def test_a_sweep_is_judged_by_all_its_versions():
     assert table["top1"].tolist() == [94, 90]
     # The dense version of configuration 0 is dominated: one point is left, the best in everything.
     assert table.loc["0", "hypervolume"] == pytest.approx(1.1**3)
-    assert fronts.evaluated(example(), "MNIST")["config"].tolist() == ["0, dense", "0, set 0.5", "1, dense"]
+    versions = fronts.points(example(), "MNIST", "evaluation")
+    assert versions["config"].tolist() == ["0, dense", "0, set 0.5", "1, dense"]
 
 
 def line(count=6, method="set") -> list[dict]:

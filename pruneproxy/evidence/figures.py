@@ -83,7 +83,7 @@ def contour(
 
     Values below the colour range are drawn in its lowest colour, where the thesis removes and interpolates them.
     """
-    ax, found = _axes(ax), surface(frame, value=value)
+    ax, found = new_axes(ax), surface(frame, value=value)
     low, high = limits or colour_limits(frame, value=value, share=1.0)
     if min(found.values.shape) < 2 or np.isfinite(found.values).sum() < 4:
         return scatter(frame, ax=ax, value=value, limits=(low, high), regions=())
@@ -110,7 +110,7 @@ def scatter(
     regions: Iterable[float] = (1.0, 0.5),
 ) -> Axes:
     """The settings of one landscape coloured by accuracy, with the ellipse of every region that holds five."""
-    ax = _axes(ax)
+    ax = new_axes(ax)
     means = landscape(_one(frame, value), value=value)
     points, (low, high) = log_points(means), limits or colour_limits(frame, value=value, share=1.0)
     ax.scatter(
@@ -140,7 +140,7 @@ def outline(frame: pd.DataFrame, x: float, *, ax: Axes, value: str = "top1", met
 
 def boxes(groups: dict[str, np.ndarray], *, methods: Iterable[str], ax: Axes | None = None, label: str = "") -> Axes:
     """One box per group in the colour of its method, its values as points; empty groups keep an empty place."""
-    ax = _axes(ax)
+    ax = new_axes(ax)
     values = [np.asarray(group, dtype=float)[np.isfinite(np.asarray(group, dtype=float))] for group in groups.values()]
     drawn = ax.boxplot(values, patch_artist=True, widths=0.55, showfliers=False, medianprops={"linewidth": 1.6})
     for place, (method, points) in enumerate(zip(methods, values, strict=True), start=1):
@@ -195,8 +195,22 @@ def _one(frame, value) -> pd.DataFrame:
     return frame
 
 
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+def new_axes(ax: Axes | None = None, *, width: float = 6.4, height: float = 4.8) -> Axes:
+    """The axes that are given, or those of a new figure."""
+    return grid(1, width=width, height=height)[0, 0] if ax is None else ax
+
+
+def grid(rows: int, columns: int = 1, *, width: float = 4.0, height: float = 3.2) -> np.ndarray:
+    """(rows, columns) axes of a new figure, each of this size in inches."""
+    size = (width * columns, height * rows)
+    return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)[1]
+
+
+def some(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """The table, unless there is nothing in it to draw."""
+    if table.empty:
+        raise UserError(f"expected {what}, got none: run the missing records first")
+    return table
 
 
 def _label(ax: Axes) -> Axes:

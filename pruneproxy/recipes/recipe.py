@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 
+from pruneproxy.data import CATALOGUE, input_shape
 from pruneproxy.evidence import ledger
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.verdicts import Judge
-from pruneproxy.models import ModelConfig
+from pruneproxy.models import ModelConfig, Network, build
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.runs import RunSpec
 
@@ -42,6 +43,12 @@ def network_title(model: ModelConfig) -> str:
 def network_name(name: str) -> str:
     """A network as readers know it, without its width; other names stay."""
     return NAMES.get(name) or name.replace("resnet", "ResNet-")
+
+
+def untrained(spec: RunSpec) -> Network:
+    """The network of a spec before it is pruned or trained."""
+    shape, classes = input_shape(spec.data), CATALOGUE[spec.data.name].classes
+    return build(spec.model, shape=shape, classes=classes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,11 +32,11 @@ def select(store, specs: Iterable) -> list[dict]:
     return [*found.values(), *store.select(name for name in dict.fromkeys(named) if name not in found)]
 
 
-def accuracy(record: dict) -> float:
-    """Top-1 accuracy in percent; guessing for a training that diverged, which has learned nothing."""
+def accuracy(record: dict, name: str = "top1", guesses: int = 1) -> float:
+    """An accuracy in percent; so many guesses for a training that diverged, which has learned nothing."""
     if record["status"] == "diverged":
-        return 100 / record["data"]["classes"]
-    return record.get("metrics", {}).get("top1", math.nan)
+        return min(100.0, 100 * guesses / record["data"]["classes"])
+    return record.get("metrics", {}).get(name, math.nan)
 
 
 def check_copies(records: list[dict]):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pruneproxy.errors import UserError
 from pruneproxy.evidence.claims import Ruling
 from pruneproxy.evidence.effects import ENOUGH_SEEDS
 from pruneproxy.evidence.statements import (
@@ -18,6 +17,7 @@ from pruneproxy.evidence.statements import (
     usually,
     within,
 )
+from pruneproxy.evidence.tables import check_columns
 from pruneproxy.evidence.verdicts import Basis, Judge
 from pruneproxy.recipes.hp_space.printed import Printed
 from pruneproxy.recipes.hp_space.quantities import Quantities
@@ -97,12 +97,7 @@ RULES = {
 
 def measured(frame) -> Quantities:
     """The quantities of a frame with one row per run."""
-    missing = [name for name in COLUMNS if name not in frame]
-    if missing:
-        raise UserError(
-            f"expected a frame of hp_space records with the columns {', '.join(missing)}, "
-            f"got {', '.join(map(str, frame))}"
-        )
+    check_columns(frame, COLUMNS, "the frame of hp_space")
     return Quantities(finished(frame))
 
 

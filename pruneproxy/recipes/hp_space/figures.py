@@ -12,21 +12,13 @@ from matplotlib.lines import Line2D
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence import figures
-from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, variants
+from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, select, variants, with_base
 from pruneproxy.stats import ellipse, landscape, log_points, risk, roi
 
 RISK_REGION = 0.5
 RISKS = {"risk": "risk (points)", "relative_risk": "relative risk"}
 TOP_SHARE = 0.15  # caption of Fig. 4.1
-LEVELS = {
-    "own": (lambda frame, value: figures.centred(frame, value=value), "{} minus the best of the variant"),
-    "shared": (lambda frame, value: frame, "{}"),
-}
-
-
-def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
-    """The records of one variant."""
-    return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
+PRIOR, REACH = (-4.0, -1.0), 0.4  # log10 weight_decay and lr (Table 3.4), and what counts as near, in decades
 
 
 def title(frame: pd.DataFrame, network: str) -> str:
@@ -35,128 +27,117 @@ def title(frame: pd.DataFrame, network: str) -> str:
     return f"{named.iloc[0]} (for {network})" if len(named) else network
 
 
-def landscapes(
-    frame: pd.DataFrame,
-    *,
-    network: str,
-    value: str = "top1",
-    share: float = TOP_SHARE,
-    level: str = "own",
-    axes: np.ndarray | None = None,
-) -> np.ndarray:
+def landscapes(frame: pd.DataFrame, *, network: str) -> np.ndarray:
     """Figs. 4.1 and 4.2: contours above, settings with their ellipses below, one column per variant; (2, n) axes.
 
-    `level="own"` colours the distance to the best of each variant, `"shared"` the accuracy itself as the thesis does;
-    either way the colours span the best `share` of all settings.
+    Colours are the distance to the best of each variant, and span the best share of all settings.
     """
-    found = _variants(frame, network, value)
-    axes = _grid(2, len(found)) if axes is None else axes
-    convert, label = choose(level, LEVELS, "colour level")
-    levelled = convert(frame[frame["network"] == network], value)
-    limits = figures.colour_limits(levelled, value=value, share=share)
+    found = _variants(frame, network)
+    axes = _grid(2, len(found))
+    levelled = figures.centred(frame[frame["network"] == network])
+    limits = figures.colour_limits(levelled, share=TOP_SHARE)
     for variant, column in zip(found, axes.T, strict=True):
         rows = select(levelled, variant)
-        figures.contour(rows, ax=column[0], value=value, limits=limits).set_title(variant.label, fontsize="medium")
-        figures.scatter(rows, ax=column[1], value=value, limits=limits)
-    _colourbar(axes, limits, label.format(figures.METRICS[value]))
+        figures.contour(rows, ax=column[0], limits=limits).set_title(variant.label, fontsize="medium")
+        figures.scatter(rows, ax=column[1], limits=limits)
+    _colourbar(axes, limits, f"{figures.METRICS['top1']} minus the best of the variant")
     axes.flat[0].figure.suptitle(title(frame, network), fontsize="medium")
-    return _outer_labels(_legend(axes))
+    return _finished(axes)
 
 
-def two_metrics(frame: pd.DataFrame, *, network: str, axes: np.ndarray | None = None) -> np.ndarray:
+def two_metrics(frame: pd.DataFrame, *, network: str) -> np.ndarray:
     """Fig. 4.3: the settings with their ellipses, one row per metric that was measured, one column per variant."""
-    values = [
-        value
-        for value in figures.METRICS
-        if value in frame and frame.loc[frame["network"] == network, value].notna().any()
-    ]
+    mine = frame[frame["network"] == network]
+    values = [value for value in figures.METRICS if value in mine and mine[value].notna().any()]
     found = _variants(frame, network, values[0] if values else "top1")
-    axes = _grid(len(values), len(found)) if axes is None else axes
+    axes = _grid(len(values), len(found))
     for value, line in zip(values, axes, strict=True):
-        limits = figures.colour_limits(frame[frame["network"] == network], value=value, share=1.0)
+        limits = figures.colour_limits(mine, value=value, share=1.0)
         for variant, ax in zip(found, line, strict=True):
             figures.scatter(select(frame, variant), ax=ax, value=value, limits=limits)
             ax.set_title(variant.label, fontsize="medium")
         _colourbar(line, limits, figures.METRICS[value])
-    return _outer_labels(_legend(axes))
+    return _finished(axes)
 
 
-def grid_points(
-    frame: pd.DataFrame,
-    *,
-    network: str,
-    prior: tuple[float, float] = (-4.0, -1.0),
-    reach: float = 0.4,
-    value: str = "top1",
-    ax: Axes | None = None,
-) -> Axes:
-    """Fig. 4.4: the settings of the unpruned network, its accuracy beside each, dark near the prior.
-
-    `prior` is (log10 weight_decay, log10 lr), Table 3.4; `reach` is what counts as near, in decades.
-    """
-    ax = plt.subplots(layout="constrained")[1] if ax is None else ax
-    base = [variant for variant in _variants(frame, network, value) if variant.method == "none"]
+def grid_points(frame: pd.DataFrame, *, network: str) -> Axes:
+    """Fig. 4.4: the settings of the unpruned network, its accuracy beside each, dark near the prior."""
+    base = [variant for variant in _variants(frame, network) if variant.method == "none"]
     if not base:
         raise UserError(f"expected records of the unpruned {network}, got none: run them first")
-    means = landscape(select(frame, base[0]), value=value)
-    points = np.log10(means[["weight_decay", "lr"]].to_numpy(dtype=float))
-    near = (np.abs(points - np.array(prior)) <= reach + 1e-3).all(axis=1)
+    ax, means = figures.new_axes(), landscape(select(frame, base[0]))
+    points = log_points(means)
+    near = (np.abs(points - np.array(PRIOR)) <= REACH + 1e-3).all(axis=1)
     ax.scatter(*points.T, s=24, c=np.where(near, figures.COLOURS["none"], figures.COLOURS["published"]))
-    for (x, y), accuracy in zip(points, means[value], strict=True):
-        ax.annotate(f"{accuracy:.1f}", (x, y), xytext=(3, 3), textcoords="offset points", fontsize="x-small")
-    ax.set(
-        xlabel=figures.WEIGHT_DECAY,
-        ylabel=figures.LR,
-        title=f"{title(frame, network)} unpruned, {figures.METRICS[value]}",
-    )
+    for place, accuracy in zip(points, means["top1"], strict=True):
+        ax.annotate(f"{accuracy:.1f}", place, xytext=(3, 3), textcoords="offset points", fontsize="x-small")
+    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR)
+    ax.set_title(f"{title(frame, network)} unpruned, {figures.METRICS['top1']}")
     return ax
 
 
-def risk_settings(frame: pd.DataFrame, *, x: float = RISK_REGION, value: str = "top1") -> pd.DataFrame:
-    """The data of Fig. 4.5: both risks of every setting in the unpruned x-ROI, per network and variant."""
-    found = variants(frame, value)
-    means = {variant: landscape(select(frame, variant), value=value) for variant in found}
-    base = {variant.network: rows for variant, rows in means.items() if variant.method == "none"}
+def risk_settings(frame: pd.DataFrame) -> pd.DataFrame:
+    """The data of Fig. 4.5: both risks of every setting in the unpruned 0.5-ROI, per network and variant."""
     parts = [
-        risk(base[variant.network], rows, x=x, value=value).settings.assign(
+        risk(landscape(base), landscape(rows), x=RISK_REGION).settings.assign(
             network=variant.network, variant=variant.label, method=variant.method
         )
-        for variant, rows in means.items()
-        if variant.network in base
+        for variant, base, rows in with_base(frame)
     ]
-    columns = ["network", "variant", "method", "lr", "weight_decay", "risk", "relative_risk"]
+    columns = ["network", "variant", "method", "lr", "weight_decay", *RISKS]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 
-def risks(
-    frame: pd.DataFrame, *, network: str, column: str = "risk", value: str = "top1", ax: Axes | None = None
-) -> Axes:
+def risks(frame: pd.DataFrame, *, network: str, column: str = "risk", ax: Axes | None = None) -> Axes:
     """Fig. 4.5: box plots of the risk over the unpruned network's 0.5-ROI, the unpruned network first and darker."""
     label = choose(column, RISKS, "risk")
-    table = risk_settings(frame[frame["network"] == network], value=value)
+    table = risk_settings(frame[frame["network"] == network])
     if table.empty:
         raise UserError(f"expected records of the unpruned {network}, got none: run them first")
     groups = dict(list(table.groupby("variant", sort=False)))
     methods = [rows["method"].iloc[0] for rows in groups.values()]
-    drawn = figures.boxes(
-        {name: rows[column].to_numpy() for name, rows in groups.items()}, methods=methods, ax=ax, label=label
-    )
+    values = {name: rows[column].to_numpy() for name, rows in groups.items()}
+    drawn = figures.boxes(values, methods=methods, ax=ax, label=label)
     drawn.set_title(title(frame, network), fontsize="medium")
     return drawn
 
 
-def alt_risks(frame: pd.DataFrame, *, network: str, column: str = "risk", value: str = "top1") -> str:
+def risk_pair(frame: pd.DataFrame, *, network: str) -> np.ndarray:
+    """Fig. 4.5 for one network: absolute risk on the left, relative risk on the right."""
+    (axes,) = figures.grid(1, 2, width=4, height=3.4)
+    for ax, column in zip(axes, RISKS, strict=True):
+        risks(frame, network=network, column=column, ax=ax)
+    return axes
+
+
+def alt_risks(frame: pd.DataFrame, *, network: str) -> str:
     """Fig. 4.5 in words: median and range of the risk of each variant."""
-    label = choose(column, RISKS, "risk")
-    table = risk_settings(frame[frame["network"] == network], value=value)
+    table = risk_settings(frame[frame["network"] == network])
     parts = [
-        f"{name} median {rows[column].median():.3f}, {rows[column].min():.3f} to {rows[column].max():.3f}"
-        for name, rows in table.groupby("variant", sort=False)
+        f"{name} median {values.median():.3f}, {values.min():.3f} to {values.max():.3f}"
+        for name, values in table.groupby("variant", sort=False)["risk"]
     ]
-    return f"Box plots of the {label} of {network}: " + "; ".join(parts) + "."
+    return f"Box plots of the {RISKS['risk']} of {network}: " + "; ".join(parts) + "."
 
 
-def _variants(frame, network, value) -> Sequence[Variant]:
+def ellipses_together(frame: pd.DataFrame, *, network: str) -> Axes:
+    """The 1.0-ROI ellipses of all variants of a network in one plane, centres marked; stronger pruning is fainter."""
+    ax = figures.new_axes(width=5.5, height=4.5)
+    for variant in _variants(frame, network):
+        fitted = ellipse(log_points(roi(landscape(select(frame, variant)), 1.0)))
+        if fitted is not None:
+            look = {"color": figures.COLOURS[variant.method], "alpha": 0.35 + 0.65 * variant.target}
+            ax.plot(*fitted.outline().T, label=f"{variant.label} ({fitted.points} settings)", linewidth=1.8, **look)
+            ax.plot(*fitted.centre, "+", markersize=10, **look)
+    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{title(frame, network)}, 1.0-ROI")
+    if ax.lines:
+        ax.legend(fontsize="x-small")
+    else:
+        ax.text(0.5, 0.5, "no region holds five settings", transform=ax.transAxes, ha="center")
+    return ax
+
+
+def _variants(frame, network, value="top1") -> Sequence[Variant]:
     found = [variant for variant in variants(frame, value) if variant.network == network]
     if not found:
         known = ", ".join(sorted(set(map(str, frame["network"])))) or "none"
@@ -169,47 +150,15 @@ def _grid(rows: int, columns: int) -> np.ndarray:
     return plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")[1]
 
 
-def _legend(axes) -> np.ndarray:
-    lines = [Line2D([], [], color="black", linestyle=figures.REGION_LINES[x], label=f"{x:.1f}-ROI") for x in REGIONS]
-    axes[-1, 0].legend(handles=lines, fontsize="x-small", loc="lower left")
-    return axes
-
-
 def _colourbar(axes, limits, label):
     colours = ScalarMappable(norm=Normalize(*limits), cmap=figures.ACCURACY_MAP)
     np.ravel(axes)[0].figure.colorbar(colours, ax=list(np.ravel(axes)), label=label, extend="min")
 
 
-def _outer_labels(axes) -> np.ndarray:
+def _finished(axes) -> np.ndarray:
+    """With a legend of the regions, and labels at the outer axes alone."""
+    lines = [Line2D([], [], color="black", linestyle=figures.REGION_LINES[x], label=f"{x:.1f}-ROI") for x in REGIONS]
+    axes[-1, 0].legend(handles=lines, fontsize="x-small", loc="lower left")
     for ax in axes.ravel():
         ax.label_outer()
-    return axes
-
-
-def ellipses_together(
-    frame: pd.DataFrame, *, network: str, x: float = 1.0, value: str = "top1", ax: Axes | None = None
-) -> Axes:
-    """The x-ROI ellipses of all variants of a network in one plane, centres marked; stronger pruning is fainter."""
-    ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")[1] if ax is None else ax
-    for variant in _variants(frame, network, value):
-        region = roi(landscape(select(frame, variant), value=value), x, value=value)
-        fitted = ellipse(log_points(region))
-        if fitted is None:
-            continue
-        look = {"color": figures.COLOURS[variant.method], "alpha": 0.35 + 0.65 * variant.target}
-        ax.plot(*fitted.outline().T, label=f"{variant.label} ({fitted.points} settings)", linewidth=1.8, **look)
-        ax.plot(*fitted.centre, "+", markersize=10, **look)
-    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{title(frame, network)}, {x:.1f}-ROI")
-    if ax.lines:
-        ax.legend(fontsize="x-small")
-    else:
-        ax.text(0.5, 0.5, "no region holds five settings", transform=ax.transAxes, ha="center")
-    return ax
-
-
-def risk_pair(frame: pd.DataFrame, *, network: str, value: str = "top1") -> np.ndarray:
-    """Fig. 4.5 for one network: absolute risk on the left, relative risk on the right."""
-    axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")[1]
-    for ax, column in zip(axes, RISKS, strict=True):
-        risks(frame, network=network, column=column, value=value, ax=ax)
     return axes

@@ -1,6 +1,5 @@
 """What pruning did to the networks: widths, costs, and the picture of both."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,33 +24,22 @@ def kept_shares(architectures: pd.DataFrame, network: str) -> pd.DataFrame:
     if not (rows["method"] == "none").any():
         raise UserError(f"expected a record of the unpruned {network}, got none: run it first")
     dense = rows[rows["method"] == "none"]["widths"].iloc[0]
-    shares = {
-        row.variant: {name: width / dense[name] for name, width in row.widths.items()}
-        for row in rows.itertuples()
-        if row.method != "none"
-    }
-    table = pd.DataFrame(shares, index=list(dense))
+    pruned = rows[rows["method"] != "none"].set_index("variant")["widths"]
+    table = pd.DataFrame(dict(pruned), index=list(dense)).div(pd.Series(dense), axis=0)
     return table[(table < 1).any(axis=1)]
 
 
-def kept_channels(architectures: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
+def kept_channels(architectures: pd.DataFrame, *, network: str) -> Axes:
     """The kept share of every pruned group in forward order: flat for uniform pruning, a profile for global."""
-    ax = plt.subplots(figsize=(7, 3), layout="constrained")[1] if ax is None else ax
+    ax = figures.new_axes(width=7, height=3)
     table, rows = kept_shares(architectures, network), architectures[architectures["network"] == network]
     looks = {row.variant: (figures.COLOURS[row.method], row.target) for row in rows.itertuples()}
+    places = np.arange(len(table))
     for name in table:
         colour, target = looks[name]
-        ax.plot(
-            np.arange(len(table)), table[name], "o-", color=colour, alpha=0.4 + 0.6 * target, label=name, markersize=4
-        )
-    ax.set(
-        xlabel="pruned group, in forward order",
-        ylabel="share of channels kept",
-        ylim=(0, 1.05),
-        title=rows["title"].iloc[0],
-    )
-    ax.set_xticks(
-        np.arange(len(table)), table.index if len(table) <= 12 else [""] * len(table), rotation=35, ha="right"
-    )
+        ax.plot(places, table[name], "o-", color=colour, alpha=0.4 + 0.6 * target, label=name, markersize=4)
+    ax.set(xlabel="pruned group, in forward order", ylabel="share of channels kept", ylim=(0, 1.05))
+    ax.set_title(rows["title"].iloc[0])
+    ax.set_xticks(places, table.index if len(table) <= 12 else [""] * len(table), rotation=35, ha="right")
     ax.legend(fontsize="small")
     return ax

@@ -20,14 +20,11 @@ class Printed:
         self.metrics = best
         self.best = _with_base(best[best["metric"] == "top-1"], ["model"])
 
-    def correlations(self):
+    def _not_printed(self):
         return []
 
-    def band_correlations(self):
-        return []
-
-    def band_angles(self):
-        return []
+    correlations = band_correlations = band_angles = metric_correlations = best_transfers = _not_printed
+    small_shares = large_shares = _not_printed
 
     def centre_products(self):
         return [
@@ -77,20 +74,11 @@ class Printed:
     def risk_rises(self):
         return [_effect(row, row["risk_mean_points"] - row["risk_mean_points_base"]) for row in _pruned(self.risk_rows)]
 
-    def small_shares(self):
-        return []
-
-    def large_shares(self):
-        return []
-
     def method_gaps(self):
         return [_effect(b, b["risk_mean_points"] - a["risk_mean_points"]) for a, b in _pairs(self.risk_rows)]
 
     def strength_gaps(self):
         return [_effect(b, b["risk_mean_points"] - a["risk_mean_points"]) for a, b in _steps(self.risk_rows)]
-
-    def metric_correlations(self):
-        return []
 
     def same_best(self):
         """1 where the source says that the best top-5 accuracy belongs to the setting with the best top-1 accuracy."""
@@ -102,9 +90,6 @@ class Printed:
         prior = published("table-3.4").set_index("architecture")["baseline_top1_accuracy_pct"]
         rows = self.best[(self.best["method"] == "none") & (self.best["dataset"] == "CIFAR-10")]
         return [_effect(row, row["best_accuracy_pct"] - prior[row["model"]]) for row in rows.to_dict("records")]
-
-    def best_transfers(self):
-        return []
 
     def remarks(self) -> dict[str, str]:
         """What can be said of the claims whose quantity is not printed."""

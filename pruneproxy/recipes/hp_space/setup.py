@@ -3,8 +3,9 @@
 import pandas as pd
 import torch
 
-from pruneproxy import costs, data, models
+from pruneproxy import costs, models
 from pruneproxy.recipes.hp_space.protocol import PAPER, PROTOCOL, Case
+from pruneproxy.recipes.recipe import untrained
 
 
 def protocol_table() -> pd.DataFrame:
@@ -17,55 +18,27 @@ def protocol_table() -> pd.DataFrame:
 
 def shell(case: Case) -> models.Network:
     """The unpruned network of a case, without weights."""
-    spec = case.base
     with torch.device("meta"):
-        return models.build(
-            spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[spec.data.name].classes
-        )
+        return untrained(case.base)
 
 
 def paper_networks() -> pd.DataFrame:
     """Parameters and multiplications of the thesis's networks, counted (for Table 3.2)."""
     built = {name: shell(case) for name, case in PAPER.items()}
-    return pd.DataFrame(
-        [
-            {
-                "network": name,
-                "parameters": costs.parameters(model),
-                "multiplications": costs.total(costs.layers(model)),
-            }
-            for name, model in built.items()
-        ]
-    )
+    rows = [(name, costs.parameters(model), costs.total(costs.layers(model))) for name, model in built.items()]
+    return pd.DataFrame(rows, columns=["network", "parameters", "multiplications"])
 
 
 def stages(case: Case) -> pd.DataFrame:
     """The groups of a case's unpruned network that are not inside a block, and what is inside (Tables 2.1 and 2.2)."""
-    model = shell(case)
-    rows = []
-    for group in model.groups():
-        if group.kind != "inner":
-            inside = [
-                other.width
-                for other in model.groups()
-                if other.kind == "inner" and other.name.startswith(f"{group.name}.")
-            ]
-            rows.append(
-                {
-                    "group": group.name,
-                    "kind": group.kind,
-                    "channels": group.width,
-                    "channels inside its blocks": ", ".join(map(str, inside)) or "-",
-                }
-            )
-    return pd.DataFrame(rows)
+    groups, rows = shell(case).groups(), []
+    for group in (one for one in groups if one.kind != "inner"):
+        inside = [one.width for one in groups if one.kind == "inner" and one.name.startswith(f"{group.name}.")]
+        rows.append((group.name, group.kind, group.width, ", ".join(map(str, inside)) or "-"))
+    return pd.DataFrame(rows, columns=["group", "kind", "channels", "channels inside its blocks"])
 
 
 def _text(value) -> str:
-    return (
-        ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
-        if isinstance(value, tuple)
-        else "as published"
-        if value is None
-        else str(value)
-    )
+    if isinstance(value, tuple):
+        return ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value)
+    return "as published" if value is None else str(value)

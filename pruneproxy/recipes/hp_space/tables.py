@@ -1,14 +1,15 @@
 """Every table of the thesis's results from records, beside the published one."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
-import scipy
 
 from pruneproxy.evidence.effects import Effect
-from pruneproxy.evidence.tables import beside, quantities
+from pruneproxy.evidence.tables import MEASURED, beside, beside_quantities, quantities, with_interval
 from pruneproxy.recipes.hp_space.quantities import PRIOR_TOLERANCE, Quantities
-from pruneproxy.recipes.hp_space.variants import MODELS, REGIONS, family, published
-from pruneproxy.stats import confidence_level, rowwise
+from pruneproxy.recipes.hp_space.variants import MODELS, family, published
+from pruneproxy.stats import confidence_level, log_points, rowwise
 from pruneproxy.stats.landscapes import finished
 
 VARIANT = ["model", "method", "target"]
@@ -21,22 +22,17 @@ def architectures(measured: pd.DataFrame) -> pd.DataFrame:
     `measured` has the columns `network`, `parameters` and `multiplications`, and may have `method`.
     """
     rows = measured[measured["method"] == "none"] if "method" in measured else measured
+    columns = {"parameters_millions": "parameters (millions)", "flops": "FLOPs (billions)"}
     ours = [
-        {"model": _model(row.network), "quantity": quantity, "ours": value, "low": np.nan, "high": np.nan}
+        {"model": _model(row.network), "quantity": quantity, "ours": value}
         for row in rows.drop_duplicates("network").itertuples()
-        for quantity, value in (
-            ("parameters (millions)", row.parameters / 1e6),
-            ("FLOPs (billions)", FLOPS * row.multiplications / 1e9),
+        for quantity, value in zip(
+            columns.values(), (row.parameters / 1e6, FLOPS * row.multiplications / 1e9), strict=True
         )
     ]
     printed = published("table-3.2").rename(columns={"architecture": "model"})
     printed = printed.assign(flops=printed["flops"].astype(float) / 1e9)
-    long = quantities(
-        printed, keys=["model"], columns={"parameters_millions": "parameters (millions)", "flops": "FLOPs (billions)"}
-    )
-    return beside(
-        pd.DataFrame(ours, columns=["model", "quantity", "ours", "low", "high"]), long, keys=["model", "quantity"]
-    )
+    return beside_quantities(_frame(ours, ["model"]), printed, keys=["model"], columns=columns)
 
 
 def baselines(frame: pd.DataFrame) -> pd.DataFrame:
@@ -44,29 +40,22 @@ def baselines(frame: pd.DataFrame) -> pd.DataFrame:
     printed = published("table-3.4").rename(columns={"architecture": "model"})
     names = {"baseline_top1_accuracy_pct": "top1", "baseline_top5_accuracy_pct": "top5"}
     long = quantities(printed, keys=["model"], columns=names).dropna(subset="published")
-    priors = printed.set_index("model")[["prior_learning_rate_log10", "prior_weight_decay_log10"]]
+    priors = printed.set_index("model")[["prior_weight_decay_log10", "prior_learning_rate_log10"]]
     ours = [
-        {"model": _model(network), "quantity": value, **_mean_over_seeds(_at_prior(rows, priors, value))}
+        {"model": _model(network), "quantity": value, **_at_prior(rows, priors.loc[_model(network)], value)}
         for network, rows in frame[frame["method"] == "none"].groupby("network", sort=False)
         for value in long.loc[long["model"] == _model(network), "quantity"]
         if value in rows
     ]
-    return beside(_frame(ours, ["model", "quantity"]), long, keys=["model", "quantity"])
+    return beside(_frame(ours, ["model"]), long, keys=["model", "quantity"])
 
 
-def _at_prior(rows, priors, value) -> np.ndarray:
-    rows, prior = finished(rows, value), priors.loc[_model(rows["network"].iloc[0])]
-    near = (np.abs(np.log10(rows["lr"]) - prior.iloc[0]) < PRIOR_TOLERANCE) & (
-        np.abs(np.log10(rows["weight_decay"]) - prior.iloc[1]) < PRIOR_TOLERANCE
-    )
-    return rows.loc[near, value].to_numpy(dtype=float)
-
-
-def _mean_over_seeds(values: np.ndarray, level: float = 0.95) -> dict[str, float]:
-    """Mean with Student's interval; no interval from a single run."""
-    mean = values.mean() if values.size else np.nan
-    reach = np.nan if values.size < 2 else scipy.stats.t.ppf((1 + level) / 2, values.size - 1) * scipy.stats.sem(values)
-    return {"ours": mean, "low": mean - reach, "high": mean + reach}
+def _at_prior(rows, prior, value) -> dict[str, float]:
+    """The mean over the seeds of the prior setting."""
+    rows = finished(rows, value)
+    near = np.abs(log_points(rows) - prior.to_numpy(dtype=float)).max(axis=1) < PRIOR_TOLERANCE
+    values = rows.loc[near, value].astype(float)
+    return with_interval(values.mean(), values.std(), len(values))
 
 
 def confidence_levels() -> pd.DataFrame:
@@ -89,7 +78,7 @@ def best_accuracies(frame: pd.DataFrame, **choices) -> pd.DataFrame:
         wanted = frame[frame["network"].map(_model).isin(printed.loc[printed["quantity"] == value, "model"])]
         study = _study(wanted, choices | {"value": value})
         ours += [_row(variant, value, found) for variant, found in study.best_accuracies().items()]
-    return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
+    return beside(_frame(ours, VARIANT), printed, keys=[*VARIANT, "quantity"])
 
 
 def ellipses(frame: pd.DataFrame, **choices) -> pd.DataFrame:
@@ -100,20 +89,13 @@ def ellipses(frame: pd.DataFrame, **choices) -> pd.DataFrame:
         "centre_weight_decay_log10": "weight_decay",
         "centre_learning_rate_log10": "lr",
     }
-    printed = quantities(published("table-4.1"), keys=[*VARIANT, "region"], columns=columns)
-    study = _study(frame, choices)
+    study, keys = _study(frame, choices), [*VARIANT, "region"]
     ours = [
-        _row(
-            variant,
-            quantity,
-            study.drawn(variant, getattr(study.ellipses[variant, x], quantity)),
-            region=f"{x:.1f}-ROI",
-        )
-        for variant in study.variants
-        for x in REGIONS
+        _row(variant, quantity, study.drawn(variant, getattr(found, quantity))) | {"region": f"{x:.1f}-ROI"}
+        for (variant, x), found in study.ellipses.items()
         for quantity in columns.values()
     ]
-    return beside(_frame(ours, [*VARIANT, "region", "quantity"]), printed, keys=[*VARIANT, "region", "quantity"])
+    return beside_quantities(_frame(ours, keys), published("table-4.1"), keys=keys, columns=columns)
 
 
 def risks(frame: pd.DataFrame, **choices) -> pd.DataFrame:
@@ -124,16 +106,14 @@ def risks(frame: pd.DataFrame, **choices) -> pd.DataFrame:
         "relative_risk_mean": "mean relative risk",
         "relative_risk_std": "deviation of relative risk",
     }
-    printed = quantities(published("table-4.2"), keys=VARIANT, columns=columns)
-    study = _study(frame, choices)
+    study, summaries = _study(frame, choices), list(product((False, True), (rowwise.mean, rowwise.deviation)))
     unpruned = [(variant, variant) for variant in study.variants if variant.method == "none"]
-    summaries = [(relative, summary) for relative in (False, True) for summary in (rowwise.mean, rowwise.deviation)]
     ours = [
         _row(variant, quantity, study.risk(base, variant, relative=relative, summary=summary))
         for base, variant in [*unpruned, *study.pruned()]
         for quantity, (relative, summary) in zip(columns.values(), summaries, strict=True)
     ]
-    return beside(_frame(ours, [*VARIANT, "quantity"]), printed, keys=[*VARIANT, "quantity"])
+    return beside_quantities(_frame(ours, VARIANT), published("table-4.2"), keys=VARIANT, columns=columns)
 
 
 def _study(frame, choices) -> Quantities:
@@ -145,19 +125,11 @@ def _model(network: str) -> str:
     return MODELS.get(network) or family(network) or network
 
 
-def _row(variant, quantity, found: Effect, **more) -> dict:
+def _row(variant, quantity, found: Effect) -> dict:
+    values = (_model(variant.network), variant.method, variant.target, quantity, found.value)
     low, high = found.interval or (np.nan, np.nan)
-    return {
-        "model": _model(variant.network),
-        "method": variant.method,
-        "target": variant.target,
-        **more,
-        "quantity": quantity,
-        "ours": found.value,
-        "low": low,
-        "high": high,
-    }
+    return dict(zip([*VARIANT, "quantity", "ours"], values, strict=True)) | {"low": low, "high": high}
 
 
 def _frame(rows: list[dict], keys: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*keys, "ours", "low", "high"])
+    return pd.DataFrame(rows, columns=[*keys, "quantity", *MEASURED])

@@ -1,6 +1,7 @@
 """Which networks and pruned variants a frame of records holds, and which published rows they stand beside."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -59,6 +60,18 @@ def variants(frame: pd.DataFrame, value: str = "top1") -> tuple[Variant, ...]:
         )
     order = {"none": 0, "uniform": 1}
     return tuple(sorted(found, key=lambda v: (v.network, order.get(v.method, 2), v.method, -v.target)))
+
+
+def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
+    """The records of one variant."""
+    return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
+
+
+def with_base(frame: pd.DataFrame) -> Iterator[tuple[Variant, pd.DataFrame, pd.DataFrame]]:
+    """Every variant with the records of its unpruned network and its own, where the former are there."""
+    found = variants(frame)
+    base = {variant.network: select(frame, variant) for variant in found if variant.method == "none"}
+    return ((one, base[one.network], select(frame, one)) for one in found if one.network in base)
 
 
 def published(table: str) -> pd.DataFrame:

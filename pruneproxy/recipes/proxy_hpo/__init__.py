@@ -1,9 +1,10 @@
 """Paper 000, Lee & Yim 2022: is a network pruned at initialisation a good proxy for hyperparameter search?"""
 
+from pruneproxy.recipes.frames import select
 from pruneproxy.recipes.proxy_hpo import reanalysis, tables
 from pruneproxy.recipes.proxy_hpo.claims import JUDGE
 from pruneproxy.recipes.proxy_hpo.experiments import SOURCES, entries, search, settings, space
-from pruneproxy.recipes.proxy_hpo.frames import Frames, frame, select
+from pruneproxy.recipes.proxy_hpo.frames import Frames, frame
 from pruneproxy.recipes.proxy_hpo.protocol import EXPERIMENTS, PAPER, PROTOCOL, Case, linked
 from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 from pruneproxy.stats import proxies

@@ -4,11 +4,11 @@ from itertools import combinations, permutations
 
 import pandas as pd
 
-from pruneproxy.errors import UserError
 from pruneproxy.evidence.claims import Ruling
 from pruneproxy.evidence.effects import Effect, combined, difference, grouped, mean
 from pruneproxy.evidence.statements import above, at_least, below, both, either, every, some, within
 from pruneproxy.evidence.verdicts import Basis, Judge
+from pruneproxy.recipes.frames import check_tables
 from pruneproxy.recipes.proxy_hpo.printed import REMARKS, Printed
 from pruneproxy.recipes.proxy_hpo.quantities import CASE, FIVE, IMPORTANT, UNIMPORTANT, Quantities, means
 
@@ -131,13 +131,7 @@ RULES = {
 
 def measured(frames) -> Quantities:
     """The quantities of the part's `Frames`."""
-    for name, wanted in COLUMNS.items():
-        table = getattr(frames, name)
-        missing = [column for column in wanted if column not in table]
-        if missing:
-            raise UserError(
-                f"expected the table {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, table))}"
-            )
+    check_tables(frames, COLUMNS)
     return Quantities(frames)
 
 

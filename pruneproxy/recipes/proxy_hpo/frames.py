@@ -1,25 +1,19 @@
 """From records to the tables that every figure, table and claim of this part is computed from."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.proxy_hpo.experiments import entries
 from pruneproxy.recipes.proxy_hpo.protocol import Case
-from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import accuracy, check_copies
+from pruneproxy.runs.records import accuracy
 
 CASE = ["case", "network", "title", "dataset", "data"]
-SETTINGS = {
-    "lr": "train.lr",
-    "batch_size": "train.batch_size",
-    "weight_decay": "train.weight_decay",
-    "momentum": "train.momentum",
-    "decay_factor": "train.decay_factor",
-}
+SETTINGS = {name: f"train.{name}" for name in ("lr", "batch_size", "weight_decay", "momentum", "decay_factor")}
 SEARCH = ["experiment", "optimizer", "arm", "source", "search_seed"]
 COLUMNS = {
     "winners": [*CASE, *SEARCH, "seed", "top1", "validation", *SETTINGS]
@@ -59,43 +53,21 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
 
     A training that diverged has learned nothing, so it counts as guessing one of the classes.
     """
-    check_copies(records)
     by_id = {record["id"]: record for record in records}
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     seen: set[tuple[str, str]] = set()
-    for case in cases:
-        for entry in entries(case):
-            record = by_id.get(entry.spec.id)
-            if record is not None and record["status"] != "failed":
-                for name, rows in _rows(case, entry, record, by_id, seen):
-                    found[name] += rows
+    for case, entry, record in belonging(records, cases, entries):
+        if record["status"] != "failed":
+            about = (case.key, case.network, case.title, case.dataset, case.base.data.name)
+            labels = dict(zip(CASE, about, strict=True)) | entry.labels
+            for name, rows in READERS.get(entry.experiment, _winner)(labels, entry, record, by_id, seen):
+                found[name] += rows
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 
 
-def select(frames: Frames, **values) -> Frames:
-    """The rows whose columns have these values, in every table that has the column."""
-    return Frames(
-        **{
-            name: _selected(getattr(frames, name), {key: v for key, v in values.items() if key in columns})
-            for name, columns in COLUMNS.items()
-        }
-    )
-
-
-def _selected(table: pd.DataFrame, values: dict) -> pd.DataFrame:
-    keep = np.logical_and.reduce([table[key] == value for key, value in values.items()] or [np.ones(len(table), bool)])
-    return table[keep]
-
-
-def _rows(case: Case, entry: Entry, record: dict, by_id, seen) -> Iterable[tuple[str, list[dict]]]:
-    about = dict(zip(CASE, (case.key, case.network, case.title, case.dataset, case.base.data.name), strict=True))
-    kind = READERS.get(entry.experiment, _winner)
-    return kind(about, entry, record, by_id, seen)
-
-
-def _winner(about, entry, record, by_id, seen):
+def _winner(labels, entry, record, by_id, seen):
     found = by_id.get(entry.spec.search.id)
-    labels = about | entry.labels | {"experiment": entry.experiment}
+    labels = labels | {"experiment": entry.experiment}
     searched = found["cost"] if found else {}
     row = labels | {
         "top1": accuracy(record),
@@ -104,25 +76,16 @@ def _winner(about, entry, record, by_id, seen):
         "search_seconds": searched.get("seconds"),
         "search_multiplications": searched.get("multiplications"),
         "trials": len(found["trials"]) if found else None,
-        "id": record["id"],
         "search_id": entry.spec.search.id,
         "run_id": record["run"],
-        "status": record["status"],
+        **{name: record[name] for name in ("id", "status")},
     }
     yield "winners", [row]
     mine = entry.experiment != "cross"  # those searches belong to other cases or to "main", which show them
     if found and mine and (entry.experiment, found["id"]) not in seen:
         seen.add((entry.experiment, found["id"]))
-        yield "trials", [_trial(labels, trial, found, entry.spec.search.base.train) for trial in found["trials"]]
-
-
-def _trial(labels, trial, found, base) -> dict:
-    return labels | {
-        "number": trial["number"],
-        **_settings(trial["settings"], base),
-        **{name: trial[name] for name in ("value", "state", "epochs", "seconds", "multiplications", "run")},
-        "search_id": found["id"],
-    }
+        base, labels = entry.spec.search.base.train, labels | {"search_id": found["id"]}
+        yield "trials", [labels | trial | _settings(trial["settings"], base) for trial in found["trials"]]
 
 
 def _settings(chosen: dict | None, base) -> dict:
@@ -135,40 +98,30 @@ def _settings(chosen: dict | None, base) -> dict:
     return {name: chosen.get(field, getattr(base, name)) for name, field in SETTINGS.items()}
 
 
-def _curve(about, entry, record, by_id, seen):
-    losses = record["history"].get("train_loss", [])
-    yield (
-        "curves",
-        [
-            about | entry.labels | {"epoch": epoch, "train_loss": loss, "id": record["id"]}
-            for epoch, loss in enumerate(losses, 1)
-        ],
-    )
+def _curve(labels, entry, record, by_id, seen):
+    losses = enumerate(record["history"].get("train_loss", []), 1)
+    yield "curves", [labels | {"epoch": epoch, "train_loss": loss, "id": record["id"]} for epoch, loss in losses]
 
 
-def _timing(about, entry, record, by_id, seen):
+def _timing(labels, entry, record, by_id, seen):
     full, narrow = (record["networks"][name] for name in ("full", "narrow"))
-    if entry.labels["source"] == "synflow":
-        yield "timings", [_timed(about, entry, record, arm, name) for arm, name in ARMS]
-    if ("widths", about["case"], entry.labels["source"]) not in seen:
-        seen.add(("widths", about["case"], entry.labels["source"]))
-        yield "readings", [about | entry.labels | _left(record, full, narrow) | {"id": record["id"]}]
-        if entry.labels["source"] == "synflow":
-            yield "widths", _widths(about, full["groups"], narrow["groups"])
+    if labels["source"] == "synflow":
+        yield "timings", [labels | _timed(record, arm, name) for arm, name in ARMS]
+    if ("widths", labels["case"], labels["source"]) not in seen:
+        seen.add(("widths", labels["case"], labels["source"]))
+        yield "readings", [labels | _left(record, full, narrow) | {"id": record["id"]}]
+        if labels["source"] == "synflow":
+            yield "widths", [labels | row for row in _widths(full["groups"], narrow["groups"])]
 
 
 ARMS = (("target", "full"), ("proxy", "narrow"))
 
 
-def _timed(about, entry, record, arm, name) -> dict:
+def _timed(record, arm, name) -> dict:
     times = np.array(record["seconds"][name])
-    low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
-    return (
-        about
-        | {"batch_size": entry.labels["batch_size"], "arm": arm, "samples": tuple(times), "id": record["id"]}
-        | {"seconds": middle, "low": low, "high": high}
-        | {key: record["networks"][name][key] for key in ("multiplications", "parameters")}
-    )
+    middles = dict(zip(("low", "seconds", "high"), np.quantile(times, [0.25, 0.5, 0.75]), strict=True))
+    costs = {key: record["networks"][name][key] for key in ("multiplications", "parameters")}
+    return {"arm": arm, "samples": tuple(times), "id": record["id"]} | middles | costs
 
 
 def _left(record, full, narrow) -> dict:
@@ -182,34 +135,19 @@ def _left(record, full, narrow) -> dict:
     }
 
 
-def _widths(about, full, narrow) -> list[dict]:
+def _widths(full, narrow) -> list[dict]:
     return [
-        about
-        | {"source": "synflow", "group": name, "kind": kind, "place": place, "width": width, "kept": kept}
-        | {"share": kept / width}
+        {"group": name, "kind": kind, "place": place, "width": width, "kept": kept, "share": kept / width}
         for place, ((name, kind, width), (_, _, kept)) in enumerate(zip(full, narrow, strict=True))
     ]
 
 
-def _config(about, entry, record, by_id, seen):
-    value = accuracy(record)
-    cost = record["cost"]
-    yield (
-        "configs",
-        [
-            about
-            | entry.labels
-            | {name: record["spec"]["train"][name] for name in SETTINGS}
-            | {
-                "value": value,
-                "top1": value,
-                "seconds": cost["seconds"],
-                "multiplications": cost["training_multiplications"],
-                "status": record["status"],
-                "id": record["id"],
-            }
-        ],
-    )
+def _config(labels, entry, record, by_id, seen):
+    value, cost = accuracy(record), record["cost"]
+    settings = {name: record["spec"]["train"][name] for name in SETTINGS}
+    costs = {"seconds": cost["seconds"], "multiplications": cost["training_multiplications"]}
+    about = {name: record[name] for name in ("status", "id")}
+    yield "configs", [labels | settings | {"value": value, "top1": value} | costs | about]
 
 
 READERS: dict[str, Callable] = {"curves": _curve, "timing": _timing, "configs": _config}

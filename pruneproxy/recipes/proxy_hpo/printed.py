@@ -67,23 +67,13 @@ class Printed(Quantities):
             for row in rows
         ]
 
-    def parameter_gaps(self) -> list[Cell]:
+    def _not_printed(self) -> list[Cell]:
         return []
 
-    def depths(self) -> list[Cell]:
-        return []
-
-    def loss_shares(self) -> list[Cell]:
-        return []
-
-    def loss_overlaps(self) -> list[Cell]:
-        return []
+    parameter_gaps = depths = loss_shares = loss_overlaps = importance_correlations = _not_printed
 
     def selected_distances(self) -> dict[str, list[Effect]]:
         return {name: [] for name in FIVE}
-
-    def importance_correlations(self) -> list[Cell]:
-        return []
 
 
 REMARKS = {  # what can be said of the claims whose quantity is not printed

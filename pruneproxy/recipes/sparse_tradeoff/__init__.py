@@ -1,10 +1,10 @@
 """Paper 002, Suidgeest 2024: the accuracy-efficiency trade-off of sparse training, and what it depends on."""
 
 from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
-from pruneproxy.recipes.sparse_tradeoff import arithmetic, fronts, influence, leak, prior, reanalysis, tables
+from pruneproxy.recipes.sparse_tradeoff import arithmetic, fronts, influence, leak, reanalysis, tables
 from pruneproxy.recipes.sparse_tradeoff.claims import JUDGE, quantity
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries, space
-from pruneproxy.recipes.sparse_tradeoff.frames import Frames, frame, select
+from pruneproxy.recipes.sparse_tradeoff.frames import Frames, frame
 from pruneproxy.recipes.sparse_tradeoff.protocol import EXPERIMENTS, PAPER, PROTOCOL, Case
 
 RECIPE = Recipe(
@@ -39,10 +39,8 @@ __all__ = [
     "influence",
     "leak",
     "printed_verdicts",
-    "prior",
     "quantity",
     "reanalysis",
-    "select",
     "space",
     "specs",
     "tables",

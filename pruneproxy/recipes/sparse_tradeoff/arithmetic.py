@@ -6,10 +6,12 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from pruneproxy import costs, data, models, sparse
+from pruneproxy import costs, sparse
 from pruneproxy.costs import SparseCost
 from pruneproxy.evidence.effects import Effect
+from pruneproxy.models import Network
 from pruneproxy.published import read
+from pruneproxy.recipes.recipe import untrained
 from pruneproxy.recipes.sparse_tradeoff.experiments import fixed, images, space, steps_per_epoch
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
 from pruneproxy.search import Dimension
@@ -19,12 +21,14 @@ ENDS = 2000  # values between the least and the largest end of updates
 CHARGED = {"algorithm-1": "Algorithm 1", "equation-4.5": "eq. 4.5 as printed", "performed": "as performed"}
 
 
+def weighted(network: Network) -> tuple[costs.LayerCost, ...]:
+    """The convolutions and dense layers of a network."""
+    return tuple(layer for layer in costs.layers(network) if layer.kind != "batchnorm")
+
+
 def layers(case: Case) -> tuple[costs.LayerCost, ...]:
     """The convolutions and dense layers of the fixed network (eq. 4.1 and 4.2)."""
-    spec = fixed(case)
-    shape = data.input_shape(spec.data)
-    network = models.build(spec.model, shape=shape, classes=data.CATALOGUE[spec.data.name].classes)
-    return tuple(layer for layer in costs.layers(network, shape=shape) if layer.kind != "batchnorm")
+    return weighted(untrained(fixed(case)))
 
 
 def absolute(case: Case = PAPER["mnist"]) -> pd.DataFrame:
@@ -84,11 +88,8 @@ def allocations(case: Case, sparsity: float) -> pd.DataFrame:
 
     The last row has the shares of all weights and of all multiplications that are kept.
     """
-    spec = fixed(case)
-    network = models.build(
-        spec.model, shape=data.input_shape(spec.data), classes=data.CATALOGUE[spec.data.name].classes
-    )
-    found = {layer.name: layer for layer in layers(case)}
+    network = untrained(fixed(case))
+    found = {layer.name: layer for layer in weighted(network)}
     shapes = {name: tuple(network.get_submodule(name).weight.shape) for name in found}
     table = pd.DataFrame(
         {
@@ -129,15 +130,18 @@ def updating(cases: Iterable[Case]) -> pd.DataFrame:
         steps = steps_per_epoch(case, folded=True)
         whole = images(case, folded=True) // case.base.train.batch_size
         rows[case.dataset] = {
-            "text": _moving(case, "text", steps),
-            "code": _moving(case, "text", whole, once_at_least=True),
-            "fixed": _moving(case, "fixed", steps),
+            "text": share_that_moves(case, "text", steps),
+            "code": share_that_moves(case, "text", whole, once_at_least=True),
+            "fixed": share_that_moves(case, "fixed", steps),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
 
 
-def _moving(case: Case, name: str, per_epoch: int, *, once_at_least: bool = False) -> float:
-    """The share of the draws whose interval is at most the last step at which there may be an update."""
+def share_that_moves(case: Case, name: str, per_epoch: int, *, once_at_least: bool = False) -> float:
+    """The share of the draws whose interval is at most the last step at which there may be an update.
+
+    That is the end in whole steps, or with `once_at_least` the last step of the run.
+    """
     dimensions = {one.field: one for one in space(case, name)}
     interval, end = dimensions["sparse.interval"], dimensions["sparse.end"]
     epochs = np.arange(1, int(dimensions["train.epochs"].high) + 1)

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from pruneproxy.errors import UserError, choose
+from pruneproxy.errors import choose
 from pruneproxy.evidence.claims import Ruling
 from pruneproxy.evidence.effects import flat
 from pruneproxy.evidence.statements import above, at_most, both, every, some
 from pruneproxy.evidence.verdicts import Basis, Judge
+from pruneproxy.recipes.frames import check_tables
 from pruneproxy.recipes.sparse_tradeoff import arithmetic, exact
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS
 from pruneproxy.recipes.sparse_tradeoff.importances import SPACE
@@ -73,13 +74,7 @@ def set_collapses_more(found) -> Ruling | None:
 
 def measured(frames) -> Quantities:
     """The quantities of the part's `Frames`, kept with them: each is computed once."""
-    for name, wanted in COLUMNS.items():
-        table = getattr(frames, name)
-        missing = [column for column in wanted if column not in table]
-        if missing:
-            raise UserError(
-                f"expected the table {name} to have the columns {', '.join(missing)}, got {', '.join(map(str, table))}"
-            )
+    check_tables(frames, COLUMNS)
     if "quantities" not in frames.known:
         frames.known["quantities"] = Quantities(frames)
     return frames.known["quantities"]

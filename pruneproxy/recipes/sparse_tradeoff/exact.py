@@ -1,6 +1,7 @@
 """How much of either cost each hyperparameter explains. Costs follow from settings: nothing is trained or fitted."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from math import prod
@@ -9,11 +10,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pruneproxy import costs, data, masks, models
+from pruneproxy import costs, data, masks
 from pruneproxy.cache import cached
+from pruneproxy.models import ModelConfig
+from pruneproxy.recipes.recipe import untrained
+from pruneproxy.recipes.sparse_tradeoff.arithmetic import weighted
 from pruneproxy.recipes.sparse_tradeoff.experiments import METHODS, images, space, target
 from pruneproxy.recipes.sparse_tradeoff.frames import FIELDS
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
+from pruneproxy.runs import RunSpec
 from pruneproxy.space import Dimension, active, apply
 from pruneproxy.sparse import SparseConfig
 
@@ -72,11 +77,11 @@ def _share(values: np.ndarray, parts: np.ndarray) -> float:
 def _cost_of(case: Case) -> Callable[[Mapping], tuple[int, int] | None]:
     """From a setting to the multiplications of an image and of a training; None where a density is too low."""
     base, seen = target(case), images(case, folded=True)
-    shape, classes = data.input_shape(base.data), data.CATALOGUE[base.data.name].classes
+    ends = prod(data.input_shape(base.data)), data.CATALOGUE[base.data.name].classes
 
     @cache
-    def layers(model: models.ModelConfig) -> Layers:
-        return _dense_layers(prod(shape), model.sizes.widths, classes) if model.sizes else _built(model, shape, classes)
+    def layers(model: ModelConfig) -> Layers:
+        return _dense_layers(*ends, model.sizes.widths) if model.sizes else _built(replace(base, model=model))
 
     def cost(setting: Mapping) -> tuple[int, int] | None:
         spec = apply(base, {field: value for field, value in setting.items() if field.startswith(COUNT)})
@@ -92,18 +97,17 @@ def _cost_of(case: Case) -> Callable[[Mapping], tuple[int, int] | None]:
     return cost
 
 
-def _dense_layers(inputs: int, widths: tuple[int, ...], classes: int) -> Layers:
+def _dense_layers(inputs: int, classes: int, widths: tuple[int, ...]) -> Layers:
     """Those of an MLP, whose weights are used once each."""
     ends = (inputs, *widths, classes)
     return {str(at): ((wide, before), wide * before) for at, (before, wide) in enumerate(pairwise(ends))}
 
 
-def _built(model: models.ModelConfig, shape: tuple[int, ...], classes: int) -> Layers:
+def _built(spec: RunSpec) -> Layers:
     with torch.device("meta"):
-        network = models.build(model, shape=shape, classes=classes)
-    found = [layer for layer in costs.layers(network, shape=shape) if layer.kind != "batchnorm"]
-    shapes = {layer.name: tuple(network.get_submodule(layer.name).weight.shape) for layer in found}
-    return {layer.name: (shapes[layer.name], layer.multiplications) for layer in found}
+        network = untrained(spec)
+    shapes = {name: tuple(module.weight.shape) for name, module in network.named_modules() if hasattr(module, "weight")}
+    return {layer.name: (shapes[layer.name], layer.multiplications) for layer in weighted(network)}
 
 
 def _kept(layers: Layers, sparse: SparseConfig) -> int:

@@ -1,15 +1,14 @@
 """From records to the tables that every figure, table and claim of this part is computed from."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
 
+from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries
 from pruneproxy.recipes.sparse_tradeoff.protocol import Case
-from pruneproxy.runs.records import check_copies
 from pruneproxy.search import MEASURES
 
 CASE = ["dataset", "architecture", "data", "title"]
@@ -84,35 +83,22 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
 
     A training that diverged has learned nothing, so it counts as guessing one of the classes, trained to the end.
     """
-    check_copies(records)
     by_id = {record["id"]: record for record in records}
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
-    for case in cases:
+    for case, entry, record in belonging(records, cases, entries):
         about = dict(zip(CASE, (case.dataset, case.architecture, case.base.data.name, case.title), strict=True))
-        for entry in entries(case):
-            record = by_id.get(entry.spec.id)
-            if record is None or record.get("status") == "failed":
-                continue
-            if entry.kind in TRIED:
-                labels = about | {"space": entry.labels.get("space", case.space)}
-                found[TRIED[entry.kind]] += _trials(labels, record)
-            else:
-                labels = about | {"experiment": entry.experiment}
-                found["runs"] += READERS[entry.kind](labels, record, by_id)
+        if record.get("status") == "failed":
+            continue
+        if entry.kind in TRIED:
+            labels = about | {"space": entry.labels.get("space", case.space)}
+            found[TRIED[entry.kind]] += _trials(labels, record)
+        else:
+            labels = about | {"experiment": entry.experiment}
+            found["runs"] += READERS[entry.kind](labels, record, by_id)
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 
 
 TRIED = {"search": "searched", "random": "random"}  # kind of an entry -> table
-
-
-def select(frames: Frames, **values) -> Frames:
-    """The rows whose columns have these values, in every table that has the column."""
-    return Frames(**{name: _selected(getattr(frames, name), values) for name in COLUMNS})
-
-
-def _selected(table: pd.DataFrame, values: dict) -> pd.DataFrame:
-    masks = [table[key] == value for key, value in values.items() if key in table]
-    return table[np.logical_and.reduce([np.ones(len(table), dtype=bool), *masks])]
 
 
 def _fixed(about, record, by_id) -> list[dict]:
@@ -123,29 +109,27 @@ def _fixed(about, record, by_id) -> list[dict]:
 def _front(about, record, by_id) -> list[dict]:
     return [
         about | {"config": str(member["config"]), "layer": member["layer"]} | row
-        for member in record["members"]
-        for row in _runs(member, by_id)
+        for member, row in _runs(record, by_id)
     ]
 
 
 def _sweep(about, record, by_id) -> list[dict]:
     return [
         about
-        | {"config": f"{member['origin']}, {version(row['algorithm'], row['sparsity'])}"}
         | row
+        | {"config": f"{member['origin']}, {version(row['algorithm'], row['sparsity'])}"}
         | {"origin": str(member["origin"])}
-        for member in record["members"]
-        for row in _runs(member, by_id)
+        for member, row in _runs(record, by_id)
     ]
 
 
 READERS: dict[str, Callable] = {"run": _fixed, "front": _front, "sweep": _sweep}
 
 
-def _runs(member: dict, by_id: Mapping[str, dict]) -> list[dict]:
-    """The runs of a member of a front or of a sweep, as far as they are there."""
-    found = [by_id[name] for name in member["runs"] if name in by_id]
-    return [_run(record) for record in found if record["status"] != "failed"]
+def _runs(record: dict, by_id: Mapping[str, dict]) -> Iterator[tuple[dict, dict]]:
+    """The members of a front or of a sweep, each with its runs as far as they are there."""
+    found = ((member, by_id[name]) for member in record["members"] for name in member["runs"] if name in by_id)
+    return ((member, _run(run)) for member, run in found if run["status"] != "failed")
 
 
 def version(algorithm: str, sparsity: float | None) -> str:

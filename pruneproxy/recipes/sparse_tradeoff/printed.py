@@ -10,7 +10,6 @@ from pruneproxy.recipes.sparse_tradeoff.quantities import COSTS, METHODS, MILD, 
 
 PART = "sparse_tradeoff"
 ROUNDED = 0.005  # half the last place of a relative cost
-METHOD = {"set": "SET", "rigl": "RigL"}
 IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "table-D.2"}
 LR = "initial learning rate"
 
@@ -75,17 +74,11 @@ class Printed(Pairs):
     def set_shares(self) -> dict[str, Effect]:
         return _column("table-5.6", lambda row: row["derived_set_count"] / _sparse(row))
 
-    def method_volumes(self) -> dict[str, Effect]:
-        return {}
-
     def mean_sparsities(self) -> dict[str, Effect]:
         return _column("table-5.6", lambda row: row["average_sparsity_if_sparse"])
 
     def sparse_top_shares(self) -> dict[str, Effect]:
         return _column("table-5.7", lambda row: 1 - row["dense_configurations"] / TOP)
-
-    def mild_best_shares(self) -> dict[str, Effect]:
-        return {}
 
     def algorithm_importances(self) -> dict[str, list[Effect]]:
         return _by_dataset(
@@ -116,17 +109,10 @@ class Printed(Pairs):
             if ARCHITECTURES[name] == "MLP"
         )
 
-    def covering_shares(self) -> dict[str, Effect]:
+    def _not_printed(self) -> dict[str, Effect]:
         return {}
 
-    def preferred_shares(self) -> dict[str, Effect]:
-        return {}
-
-    def lines(self) -> dict[str, list[Effect]]:
-        return {}
-
-    def bends(self) -> dict[str, list[Effect]]:
-        return {}
+    method_volumes = mild_best_shares = covering_shares = preferred_shares = lines = bends = _not_printed
 
 
 def remarks() -> dict[str, str]:

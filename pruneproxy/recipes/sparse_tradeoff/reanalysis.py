@@ -10,7 +10,7 @@ import scipy
 from pruneproxy import published
 from pruneproxy.importance import ForestConfig, fanova
 from pruneproxy.space import Dimension
-from pruneproxy.stats import Comparison, Summary, holm, p_value, welch
+from pruneproxy.stats import Comparison, Summary, holm, p_value, printed_summary, welch
 
 PART = "sparse_tradeoff"
 SEEDS = 5
@@ -55,15 +55,8 @@ def gains() -> pd.DataFrame:
         ("table-5.8", "optimization", "evaluation"),
     ):
         rows = published.read(PART, name)
-        later, earlier = (
-            Summary(
-                mean=rows[f"{side}_highest_accuracy_mean_pct"].to_numpy(),
-                sd=rows[f"{side}_highest_accuracy_std_pct"].to_numpy(),
-                n=SEEDS,
-            )
-            for side in (after, before)
-        )
-        found.append(rows[["dataset"]].assign(table=name, **_columns(welch(later, earlier))))
+        sides = (printed_summary(rows, f"{side}_highest_accuracy", SEEDS) for side in (after, before))
+        found.append(rows[["dataset"]].assign(table=name, **_columns(welch(*sides))))
     return pd.concat(found, ignore_index=True)
 
 
@@ -77,25 +70,15 @@ def luck() -> pd.DataFrame:
     rows = published.read(PART, "table-5.8").merge(published.read(PART, "table-5.6")[["dataset", "configurations"]])
     error = rows["optimization_highest_accuracy_std_pct"] / np.sqrt(SEEDS)
     before = rows["configurations"].map(expected_best)
-    return pd.DataFrame(
-        {
-            "dataset": rows["dataset"],
-            "searched": rows["configurations"],
-            "evaluated": VERSIONS,
-            "gain": rows["accuracy_improvement_printed_points"],
-            "luck": error * (expected_best(VERSIONS) - before),
-        }
-    )
+    found = rows[["dataset"]].assign(searched=rows["configurations"], evaluated=VERSIONS)
+    gain, luck = rows["accuracy_improvement_printed_points"], error * (expected_best(VERSIONS) - before)
+    return found.assign(gain=gain, luck=luck)
 
 
 def expected_best(count: int) -> float:
     """The expected maximum of so many independent standard normal numbers."""
-    places = np.linspace(-8, 8, 4001)
-    return float(
-        np.trapezoid(
-            places * count * scipy.stats.norm.pdf(places) * scipy.stats.norm.cdf(places) ** (count - 1), places
-        )
-    )
+    places, normal = np.linspace(-8, 8, 4001), scipy.stats.norm
+    return float(np.trapezoid(places * count * normal.pdf(places) * normal.cdf(places) ** (count - 1), places))
 
 
 def shares() -> pd.DataFrame:
@@ -109,17 +92,11 @@ def shares() -> pd.DataFrame:
         columns={f"derived_{name}_count": name for name in ("set", "rigl", "dense")}
     )[["dataset", "configurations", "set", "rigl", "dense"]]
     sparse = rows["set"] + rows["rigl"]
-    table = rows.assign(
-        **_interval("set", rows["set"], sparse), **_interval("dense", rows["dense"], rows["configurations"])
-    )
-    above = _binomial(rows["set"], sparse, EQUAL[0], "greater")
-    below = _binomial(rows["set"], sparse, EQUAL[1], "less")
-    tests = {
-        "even": _binomial(rows["set"], sparse, 0.5, "two-sided"),
-        "equal": np.maximum(above, below),
-        "fewer": _binomial(rows["dense"], rows["configurations"], 1 / 3, "less"),
-    }
-    return table.assign(**_with_holm(tests))
+    of_sparse, of_all = (rows["set"], sparse), (rows["dense"], rows["configurations"])
+    table = rows.assign(**_interval("set", *of_sparse), **_interval("dense", *of_all))
+    ends = (_binomial(*of_sparse, EQUAL[0], "greater"), _binomial(*of_sparse, EQUAL[1], "less"))
+    tests = {"even": _binomial(*of_sparse, 0.5, "two-sided"), "equal": np.maximum(*ends)}
+    return table.assign(**_with_holm(tests | {"fewer": _binomial(*of_all, 1 / 3, "less")}))
 
 
 def algorithm_cells() -> pd.DataFrame:
@@ -133,24 +110,15 @@ def algorithm_cells() -> pd.DataFrame:
     for objective, name in IMPORTANCES.items():
         for dataset, rows in published.read(PART, name).dropna(subset="importance").groupby("dataset", sort=False):
             values = rows.set_index("hyperparameter")["importance"]
-            others = values.drop("algorithm")
-            higher = others[others > values["algorithm"]]
-            found.append(
-                {
-                    "objective": objective,
-                    "dataset": dataset,
-                    "importance": values["algorithm"],
-                    "rank": 1 + len(higher),
-                    "of": len(values),
-                    "margin": higher.min() - values["algorithm"],
-                    "below_0.01": values["algorithm"] < 0.01,
-                    "between_methods": objective == "error",
-                }
-            )
+            mine = values["algorithm"]
+            higher = values[values > mine]
+            row = {"objective": objective, "dataset": dataset, "importance": mine, "rank": 1 + len(higher)}
+            row |= {"of": len(values), "margin": higher.min() - mine, "below_0.01": mine < 0.01}
+            found.append(row | {"between_methods": objective == "error"})
     return pd.DataFrame(found)
 
 
-def filled_in(draws: int = 1000, *, trees: int = 20, seed: int = 0) -> pd.DataFrame:
+def filled_in(draws: int = 1000, *, trees: int = 20) -> pd.DataFrame:
     """Importance of algorithm and sparsity for log10 of the share of multiplications kept, by what fills in sparsity.
 
     Draws from Table 4.2, costs from Algorithm 1; nothing is trained. A third of the draws is dense, and -ln of the
@@ -158,7 +126,7 @@ def filled_in(draws: int = 1000, *, trees: int = 20, seed: int = 0) -> pd.DataFr
     sparsity, the rest by both together. Where one value stands for the sparsity of every dense network, it tells them
     apart as well as the algorithm does, and sparsity is given nearly everything.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     algorithm = generator.choice(ALGORITHMS, size=draws)
     sparsity = np.where(algorithm == "Dense", np.nan, generator.uniform(0, 1, draws))
     settings = pd.DataFrame({"algorithm": algorithm, "sparsity": sparsity})
@@ -166,15 +134,9 @@ def filled_in(draws: int = 1000, *, trees: int = 20, seed: int = 0) -> pd.DataFr
         Dimension(field="algorithm", choices=ALGORITHMS),
         Dimension(field="sparsity", low=0.0, high=1.0, default=0.5),
     )
-    values = np.log10(1 - np.nan_to_num(sparsity))
-    return pd.DataFrame(
-        {
-            inactive: fanova(
-                settings, values, axes=axes, inactive=inactive, forest=ForestConfig(trees=trees, seed=seed)
-            )["importance"]
-            for inactive in FILLED
-        }
-    ).T.rename_axis("inactive")
+    values, forest = np.log10(1 - np.nan_to_num(sparsity)), ForestConfig(trees=trees)
+    found = {name: fanova(settings, values, axes=axes, inactive=name, forest=forest) for name in FILLED}
+    return pd.DataFrame({name: table["importance"] for name, table in found.items()}).T.rename_axis("inactive")
 
 
 def layer_sizes() -> pd.DataFrame:
@@ -196,7 +158,7 @@ def layer_sizes() -> pd.DataFrame:
 
 
 def _summary(rows: pd.DataFrame) -> Summary:
-    return Summary(mean=rows["test_accuracy_mean_pct"].to_numpy(), sd=rows["test_accuracy_std_pct"].to_numpy(), n=SEEDS)
+    return printed_summary(rows, "test_accuracy", SEEDS)
 
 
 def _tested(labels: pd.DataFrame, a: Summary, b: Summary) -> pd.DataFrame:
@@ -218,20 +180,15 @@ def _worst(a: Summary, b: Summary) -> Comparison:
 
 
 def _columns(found: Comparison) -> dict:
-    low, high = found.interval(level=LEVEL)
-    return {"difference": np.round(found.difference, 6), "error": found.error, "low": low, "high": high}
+    columns = found.columns() | {"difference": np.round(found.difference, 6)}
+    return {name: columns[name] for name in ("difference", "error", "low", "high")}
 
 
 def _interval(name: str, count: pd.Series, total: pd.Series) -> dict:
-    ends = [
-        scipy.stats.binomtest(int(k), int(n)).proportion_ci(LEVEL, method="exact")
-        for k, n in zip(count, total, strict=True)
-    ]
-    return {
-        f"{name}_share": count / total,
-        f"{name}_low": [end.low for end in ends],
-        f"{name}_high": [end.high for end in ends],
-    }
+    pairs = zip(count, total, strict=True)
+    ends = [scipy.stats.binomtest(int(k), int(n)).proportion_ci(LEVEL, method="exact") for k, n in pairs]
+    bounds = {f"{name}_{side}": [getattr(end, side) for end in ends] for side in ("low", "high")}
+    return {f"{name}_share": count / total} | bounds
 
 
 def _binomial(count: pd.Series, total: pd.Series, share: float, alternative: str) -> np.ndarray:

@@ -10,38 +10,28 @@ from pruneproxy.recipes.sparse_tradeoff.frames import NAMES, Frames
 from pruneproxy.recipes.sparse_tradeoff.tables.pairs import DATA, HERE, PERCENT, PRINTED, beside, each, published
 
 METHODS = {"rigl": "RigL", "set": "SET", "dense": "Dense"}
+SUMMARY = ("min", "max", "mean", "std")
 IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "table-D.2"}
 
 
 def table_5_1(frames: Frames, dataset: str = "MNIST") -> pd.DataFrame:
     """Table 5.1: accuracy and relative costs of every fixed configuration; only those of MNIST are printed."""
     table = fronts.reproduced(frames, dataset)
+    table = table.iloc[table["algorithm"].map(list(METHODS)[::-1].index).argsort(kind="stable")]
     dense = table[table["algorithm"] == "dense"]
-    whole = {cost: dense[cost].mean() if len(dense) else np.nan for cost in fronts.COST}
-    here = pd.DataFrame(
-        {
-            "accuracy (%)": table["top1"],
-            "sd over seeds": table["sd"],
-            "training, relative": table["training"] / whole["training"],
-            "inference, relative": table["inference"] / whole["inference"],
-            "training multiplications": table["training"],
-            "inference multiplications": table["inference"],
-        }
-    ).set_axis([table["algorithm"].map(METHODS), fronts.sparsities(table)], axis=0)
-    printed = read("sparse_tradeoff", "table-5.1").fillna({"sparsity": 0.0})
-    printed = printed.rename(columns={"algorithm": "method"}).set_index(["method", "sparsity"])
+    here = {"accuracy (%)": table["top1"], "sd over seeds": table["sd"]}
+    here |= {f"{cost}, relative": table[cost] / dense[cost].mean() for cost in ("training", "inference")}
+    here |= {f"{cost} multiplications": table[cost] for cost in ("training", "inference")}
     names = ("test_accuracy_mean_pct", "test_accuracy_std_pct", "training_flops_relative_to_dense")
     names += ("inference_flops_relative_to_dense", "training_flops_absolute", "inference_flops_absolute")
-    order = pd.DataFrame(
-        {"place": [list(METHODS.values())[::-1].index(name) for name in here.index.get_level_values(0)]}
-    )
-    here = here.iloc[order["place"].argsort(kind="stable")]
-    if dataset != "MNIST":
-        printed = printed[:0]
-    return beside(here, printed, dict(zip(here, names, strict=True)))
+    printed = read("sparse_tradeoff", "table-5.1").fillna({"sparsity": 0.0})
+    printed = printed.rename(columns={"algorithm": "method"}).set_index(["method", "sparsity"])
+    places = [table["algorithm"].map(METHODS), fronts.sparsities(table)]
+    shown = printed if dataset == "MNIST" else printed[:0]
+    return beside(pd.DataFrame(here).set_axis(places, axis=0), shown, dict(zip(here, names, strict=True)))
 
 
-def losses(frames: Frames, *, margin: float = 0.5, level: float = 0.95) -> pd.DataFrame:
+def losses(frames: Frames, *, margin: float = 0.5) -> pd.DataFrame:
     """Every sparse fixed configuration minus the dense one, in points, with Welch's interval over seeds.
 
     `equivalent` is the p of both one-sided tests at the margin, `worse` that of a lower accuracy, both corrected by
@@ -53,7 +43,7 @@ def losses(frames: Frames, *, margin: float = 0.5, level: float = 0.95) -> pd.Da
         dense = table[table["algorithm"] == "dense"]
         for row in table[table["algorithm"] != "dense"].itertuples() if len(dense) else ():
             found = {"dataset": dataset, "method": METHODS[row.algorithm], "sparsity": row.sparsity, "seeds": row.seeds}
-            rows.append(found | _compared(row, next(dense.itertuples()), margin, level))
+            rows.append(found | _compared(row, next(dense.itertuples()), margin))
     columns = ["dataset", "method", "sparsity", "seeds", "difference", "low", "high", "equivalent", "worse"]
     table = pd.DataFrame(rows, columns=columns)
     for name in ("equivalent", "worse"):
@@ -62,13 +52,12 @@ def losses(frames: Frames, *, margin: float = 0.5, level: float = 0.95) -> pd.Da
     return table.sort_values(["dataset", "method", "sparsity"], ignore_index=True)
 
 
-def _compared(sparse, dense, margin: float, level: float) -> dict:
+def _compared(sparse, dense, margin: float) -> dict:
     if min(sparse.seeds, dense.seeds) < 2 or not (sparse.sd or dense.sd):
         return {"difference": sparse.top1 - dense.top1}
     found = stats.welch(*(stats.Summary(mean=row.top1, sd=row.sd, n=row.seeds) for row in (sparse, dense)))
-    low, high = found.interval(level=level)
     p = {"equivalent": stats.p_value(found, "equivalent", margin=margin), "worse": stats.p_value(found, "worse")}
-    return {"difference": found.difference, "low": low, "high": high} | p
+    return found.columns() | p
 
 
 def table_5_2(frames: Frames, *, kind: str = "front") -> pd.DataFrame:
@@ -96,32 +85,38 @@ def table_5_4(frames: Frames, *, of: str = "all") -> pd.DataFrame:
     return beside(here, published("table-5.4"), {DATA: None} | dict(zip(fronts.PAIRS, names, strict=True)))
 
 
-def _comparison(frames: Frames, first: str, second: str, table: str, kind: str) -> pd.DataFrame:
+def _comparison(frames: Frames, sides: tuple[str, str], table: str, kind: str) -> pd.DataFrame:
     """Tables 5.5 and 5.8: the best accuracy and the hypervolume of two experiments, normalised together."""
 
     def numbers(dataset):
-        row = {}
-        volumes = fronts.compared(frames, dataset, (first, second), kind=kind)
-        for name in (first, second):
-            row |= _best(fronts.points(frames, dataset, name), f"{name}: ")
-            row[f"{name}: hypervolume"] = volumes[name]
-        best = [row[f"{name}: highest accuracy (%)"] for name in (first, second)]
-        return row | {"accuracy gain (points)": best[1] - best[0], "ratio": volumes[second] / volumes[first]}
+        volumes, row = fronts.compared(frames, dataset, sides, kind=kind), {}
+        for name in sides:
+            row |= _best(fronts.points(frames, dataset, name), f"{name}: ") | {f"{name}: hypervolume": volumes[name]}
+        before, after = (row[f"{name}: highest accuracy (%)"] for name in sides)
+        ratio = volumes[sides[1]] / volumes[sides[0]]
+        return row | {"accuracy gain (points)": after - before, "hypervolume ratio": ratio}
 
-    printed = published(table)
     columns = {DATA: None}
-    for name in (first, second):
+    for name in sides:
         columns[f"{name}: highest accuracy (%)"] = f"{name}_highest_accuracy_mean_pct"
         columns[f"{name}: sd over seeds"] = f"{name}_highest_accuracy_std_pct"
         columns[f"{name}: hypervolume"] = f"{name}_hypervolume"
     columns["accuracy gain (points)"] = "accuracy_improvement_printed_points"
-    found = beside(each(frames, numbers), printed, columns | {"ratio": "hypervolume_ratio_printed"})
-    return found.rename(columns={"ratio": "hypervolume ratio"}, level=0)
+    columns["hypervolume ratio"] = "hypervolume_ratio_printed"
+    return beside(each(frames, numbers), published(table), columns)
 
 
 def table_5_5(frames: Frames, *, kind: str = "front") -> pd.DataFrame:
     """Table 5.5: the search against the fixed configurations."""
-    return _comparison(frames, "reproduction", "optimization", "table-5.5", kind)
+    return _comparison(frames, ("reproduction", "optimization"), "table-5.5", kind)
+
+
+TABLE_5_6 = {  # -> printed columns
+    **{DATA: None, "configurations": "configurations", "highest accuracy (%)": "highest_accuracy_mean_pct"},
+    **{"sd over seeds": "highest_accuracy_std_pct", "mean sparsity if sparse": "average_sparsity_if_sparse"},
+    **{"hypervolume": "hypervolume", "RigL (%)": "rigl_pct", "SET (%)": "set_pct", "Dense (%)": "dense_pct"},
+    "never updated (%)": None,
+}
 
 
 def table_5_6(frames: Frames, *, kind: str = "front") -> pd.DataFrame:
@@ -140,12 +135,7 @@ def table_5_6(frames: Frames, *, kind: str = "front") -> pd.DataFrame:
         row |= {f"{METHODS[name]} (%)": PERCENT * shares.get(name, 0.0) if len(table) else np.nan for name in METHODS}
         return row | {"never updated (%)": PERCENT * (table["label"] == "static").mean()}
 
-    names = ("configurations", "highest_accuracy_mean_pct", "highest_accuracy_std_pct", "average_sparsity_if_sparse")
-    names += ("hypervolume", "rigl_pct", "set_pct", "dense_pct", None)
-    titles = ("configurations", "highest accuracy (%)", "sd over seeds", "mean sparsity if sparse", "hypervolume")
-    titles += ("RigL (%)", "SET (%)", "Dense (%)", "never updated (%)")
-    columns = {DATA: None} | dict(zip(titles, names, strict=True))
-    return beside(each(frames, numbers), published("table-5.6"), columns)
+    return beside(each(frames, numbers), published("table-5.6"), TABLE_5_6)
 
 
 def table_5_7(frames: Frames) -> pd.DataFrame:
@@ -155,17 +145,16 @@ def table_5_7(frames: Frames) -> pd.DataFrame:
         table = fronts.selected(frames, dataset)
         sparsity = table.loc[table["algorithm"] != "dense", "sparsity"].astype(float)
         row = {"configurations": len(table), "dense": int((table["algorithm"] == "dense").sum())}
-        summary = {name: getattr(sparsity, name)() for name in ("min", "max", "mean", "std")}
-        return row | {f"sparsity, {name}": value for name, value in summary.items()}
+        return row | {f"sparsity, {name}": getattr(sparsity, name)() for name in SUMMARY}
 
     columns = {DATA: None, "configurations": "configurations_selected", "dense": "dense_configurations"}
-    columns |= {f"sparsity, {name}": f"sparsity_{name}" for name in ("min", "max", "mean", "std")}
+    columns |= {f"sparsity, {name}": f"sparsity_{name}" for name in SUMMARY}
     return beside(each(frames, numbers), published("table-5.7"), columns)
 
 
 def table_5_8(frames: Frames, *, kind: str = "front") -> pd.DataFrame:
     """Table 5.8: the evaluation against the search."""
-    return _comparison(frames, "optimization", "evaluation", "table-5.8", kind)
+    return _comparison(frames, ("optimization", "evaluation"), "table-5.8", kind)
 
 
 def importance(found: pd.DataFrame, objective: str = "error") -> pd.DataFrame:

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pruneproxy import data, models
+from pruneproxy import data
 from pruneproxy.published import read
+from pruneproxy.recipes.recipe import untrained
 from pruneproxy.recipes.sparse_tradeoff.experiments import at, fixed, space
 from pruneproxy.recipes.sparse_tradeoff.frames import FIELDS, NAMES, Frames, hyperparameters, sparsity_of
 from pruneproxy.recipes.sparse_tradeoff.protocol import Case
@@ -19,28 +20,23 @@ from pruneproxy.specs import to_dict
 WORDS = {"uniform": "Uniform", "erk": "ERK", "constant": "Constant", "cosine": "Cosine"}
 
 
-TABLE_5_3 = (
-    "architecture",
-    "batch size",
-    "most epochs",
-    "learning rate scheduler",
-    "use dropout",
-    "use label smoothing",
-)
+TABLE_5_3 = {  # -> printed columns
+    **{"architecture": "architecture", "batch size": "batch_size", "most epochs": "max_epochs"},
+    "learning rate scheduler": "learning_rate_scheduler",
+    **{"use dropout": "use_dropout", "use label smoothing": "use_label_smoothing"},
+}
 
 
 def table_4_1(case: Case) -> pd.DataFrame:
     """Table 4.1: the layers of the fixed ResNet."""
     spec = fixed(case)
-    classes = data.CATALOGUE[spec.data.name].classes
-    shape = data.input_shape(spec.data)
     with torch.device("meta"):
-        network = models.build(spec.model, shape=shape, classes=classes)
+        network = untrained(spec)
         sides, layers = {}, {"conv0": network.conv1, "dense": network.fc}
         layers |= {f"conv{stage}_x": network.get_submodule(f"layer{stage}") for stage in (1, 2, 3)}
         for name, layer in layers.items():
             layer.register_forward_hook(lambda _, __, out, name=name: sides.update({name: out.shape[2:]}))
-        network.eval()(torch.empty(1, *shape))
+        network.eval()(torch.empty(1, *data.input_shape(spec.data)))
     here = {
         name: {"output size": "x".join(map(str, sides[name] or (1, 1))), "layers": _structure(layer)}
         for name, layer in layers.items()
@@ -134,27 +130,13 @@ def table_4_3(frames: Frames, cases: Sequence[Case]) -> pd.DataFrame:
 
 def table_5_3(cases: Sequence[Case]) -> pd.DataFrame:
     """Table 5.3: what is constant, or limited, on each data set."""
-    rows = {
-        case.dataset: {
-            "architecture": case.architecture,
-            "batch size": case.base.train.batch_size,
-            "most epochs": case.longest,
-            "learning rate scheduler": _word(case.base.train.schedule),
-            "use dropout": "True/False" if case.base.model.dropout else "False",
-            "use label smoothing": "True/False" if case.base.train.label_smoothing else "False",
-        }
-        for case in cases
-    }
-    names = (
-        "architecture",
-        "batch_size",
-        "max_epochs",
-        "learning_rate_scheduler",
-        "use_dropout",
-        "use_label_smoothing",
-    )
-    here = pd.DataFrame.from_dict(rows, orient="index")
-    return beside(here, published("table-5.3"), dict(zip(TABLE_5_3, names, strict=True)))
+    rows = {}
+    for case in cases:
+        train, model = case.base.train, case.base.model
+        values = [case.architecture, train.batch_size, case.longest, _word(train.schedule)]
+        values += ["True/False" if share else "False" for share in (model.dropout, train.label_smoothing)]
+        rows[case.dataset] = dict(zip(TABLE_5_3, values, strict=True))
+    return beside(pd.DataFrame.from_dict(rows, orient="index"), published("table-5.3"), TABLE_5_3)
 
 
 def table_a_1(cases: Sequence[Case]) -> pd.DataFrame:
