@@ -30,7 +30,7 @@ from pruneproxy.recipes.sparse_tradeoff.claims import RESTS
 from pruneproxy.recipes.sparse_tradeoff.frames import COLUMNS, Frames
 from pruneproxy.recipes.sparse_tradeoff.printed import Printed
 from pruneproxy.recipes.sparse_tradeoff.quantities import Quantities
-from pruneproxy.recipes.sparse_tradeoff.volumes import explained, redrawn
+from pruneproxy.recipes.sparse_tradeoff.volumes import explained, redrawn_means
 
 MLPS, RESNETS = ("MNIST", "Fashion MNIST", "Higgs", "Elec2"), ("CIFAR-10", "SVHN")
 SPARSITIES = (0.3, 0.6, 0.9, 0.975, 0.99)
@@ -479,10 +479,10 @@ def test_redrawn_means_vary_as_means_of_so_many_runs_do():
     generator = np.random.default_rng(0)
     table = np.full((400, 5), np.nan)
     table[:, :3] = generator.normal(0, 1, (400, 3))
-    found = redrawn(table, 200, generator)
+    found = redrawn_means(table, 200, generator)
     assert found[0] == pytest.approx(table[:, :3].mean(axis=1))
     assert found[1:].var(axis=0).mean() == pytest.approx(1 / 3, rel=0.1)
-    assert np.isnan(redrawn(table[:, :1], 3, generator)[1:]).all()
+    assert np.isnan(redrawn_means(table[:, :1], 3, generator)[1:]).all()
 
 
 def test_polynomials_explain_what_they_can():

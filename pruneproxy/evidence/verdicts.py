@@ -12,7 +12,8 @@ from pruneproxy.errors import UserError
 from pruneproxy.evidence import claims as claims_of
 from pruneproxy.evidence.claims import Claim, Rule, Ruling
 from pruneproxy.evidence.closing import what_would_close
-from pruneproxy.evidence.effects import Cell, Effect, effect_of, typical
+from pruneproxy.evidence.effects import Effect, typical
+from pruneproxy.evidence.quantities import Deciding, Known
 
 GRADES = {
     "supported": "one-sided p, corrected over all claims of the book, at most 0.05",
@@ -25,6 +26,7 @@ GRADES = {
     "not run": "its experiments have not been run at this scale",
 }
 COMPUTED = "computed"  # the scale of what follows from a protocol without any run
+UNDECIDED = ("open", "leaning for", "leaning against")
 DECIDES, LEANS, EXCLUDES = 0.05, 0.1, 0.025
 LOOKS = (0.5, 0.25, 0.25)  # the shares of the error that the looks at growing evidence spend
 
@@ -95,50 +97,19 @@ class Tested:
     basis: Basis = field(default_factory=Basis)
 
     @property
+    def testable(self) -> bool:
+        """Whether it was run, at a scale that can show it."""
+        return self.ruling is not None and not self.basis.obstacle
+
+    @property
     def graded(self) -> bool:
         """Whether its p-values belong to the family that is corrected."""
-        return self.ruling is not None and not self.basis.obstacle and not self.ruling.supported.shown.exact
+        return self.testable and not self.ruling.supported.shown.exact
 
     @property
     def exact(self) -> bool:
         """Whether it follows from the protocol alone, whatever has been run."""
-        return self.ruling is not None and not self.basis.obstacle and self.ruling.supported.shown.exact
-
-
-class _Known:
-    """The quantities of a part, each computed once."""
-
-    def __init__(self, quantities):
-        self._quantities, self._known = quantities, {}
-
-    def __getattr__(self, name):
-        method = getattr(self._quantities, name)
-
-        def known(*given):
-            if (name, given) not in self._known:
-                self._known[name, given] = method(*given)
-            return self._known[name, given]
-
-        return known
-
-
-class _Deciding:
-    """The same without the effects that may decide nothing."""
-
-    def __init__(self, quantities):
-        self._quantities = quantities
-
-    def __getattr__(self, name):
-        return lambda *given: _deciding(getattr(self._quantities, name)(*given))
-
-
-def _deciding(found):
-    if isinstance(found, dict):
-        kept = {key: _deciding(value) for key, value in found.items()}
-        return {key: value for key, value in kept.items() if not isinstance(value, Effect) or value.decides}
-    if isinstance(found, (list, tuple)):
-        return [one for one in found if not isinstance(one, (Effect, Cell)) or effect_of(one).decides]
-    return found
+        return self.testable and self.ruling.supported.shown.exact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,22 +135,20 @@ class Judge:
 
     @cached_property
     def _rules(self) -> dict[str, Rule]:
-        return {
-            name: self.rules[name] if claim.rule == "code" else claims_of.plain_rule(claim)
-            for name, claim in self.claims.items()
-        }
+        plain = {name: claims_of.plain_rule(one) for name, one in self.claims.items() if one.rule != "code"}
+        return {name: plain.get(name) or self.rules[name] for name in self.claims}
 
     def tested(self, frames) -> dict[str, Tested]:
         """Every claim with what the records say of it."""
         measured = self.measured(frames)
-        quantities = _Known(measured)
+        quantities = Known(measured)
         return {name: self._tested(claim, measured, quantities) for name, claim in self.claims.items()}
 
     def _tested(self, claim: Claim, measured, quantities) -> Tested:
         everything = self._rules[claim.id](quantities)
         if everything is None:
             return Tested(claim=claim, ruling=None)
-        basis, ruling = self.basis(measured, claim.id), self._rules[claim.id](_Deciding(quantities))
+        basis, ruling = self.basis(measured, claim.id), self._rules[claim.id](Deciding(quantities))
         if ruling is None and not basis.obstacle:
             basis = replace(basis, obstacle="no unit has three seeds")
         return Tested(claim=claim, ruling=ruling or everything, units=tuple(everything.effects), basis=basis)
@@ -193,20 +162,13 @@ class Judge:
     ) -> list[Verdict]:
         """The same from claims that were tested before."""
         corrected = corrections(tested, others=others, look=look)
-        printed = {verdict.claim: verdict for verdict in self.check()}
-        paper = self._printed_rulings
-        return [
-            replace(
-                _verdict(one, corrected.get(name), COMPUTED if one.exact else scale),
-                printed=printed[name].grade,
-                paper=_compatible(one, paper[name]),
-            )
-            for name, one in tested.items()
-        ]
+        found = {name: _verdict(one, corrected.get(name), scale) for name, one in tested.items()}
+        paper = {name: _compatible(one, self._printed_rulings[name]) for name, one in tested.items()}
+        return [replace(one, printed=self._checked[name].grade, paper=paper[name]) for name, one in found.items()]
 
     @cached_property
     def _printed_rulings(self) -> dict[str, Ruling | None]:
-        quantities = _Known(self.printed())
+        quantities = Known(self.printed())
         return {name: rule(quantities) for name, rule in self._rules.items()}
 
     def check(self) -> list[Verdict]:
@@ -214,41 +176,29 @@ class Judge:
 
         Numbers printed without deviations are taken as exact; the others are corrected over the part's claims.
         """
-        return list(self._checked)
+        return list(self._checked.values())
 
     @cached_property
-    def _checked(self) -> tuple[Verdict, ...]:
-        rulings, remarks = self._printed_rulings, self.remarks()
+    def _checked(self) -> dict[str, Verdict]:
+        lacking, remarks = Basis(obstacle="too little is printed"), self.remarks()
         tested = {
-            name: Tested(
-                claim=self.claims[name], ruling=ruling, basis=Basis(obstacle="" if ruling else "too little is printed")
-            )
-            for name, ruling in rulings.items()
+            name: Tested(claim=self.claims[name], ruling=ruling, basis=Basis() if ruling else lacking)
+            for name, ruling in self._printed_rulings.items()
         }
         corrected = corrections(tested)
-        return tuple(
-            replace(
-                _verdict(one, corrected.get(name), "published"),
-                note="; ".join(filter(None, ("printed numbers", remarks.get(name)))),
-                closes="",
+        notes = {name: "; ".join(filter(None, ("printed numbers", remarks.get(name)))) for name in tested}
+        return {
+            name: replace(
+                _verdict(one, corrected.get(name), "published"), note=notes[name], scale="published", closes=""
             )
             for name, one in tested.items()
-        )
+        }
 
     def printed_verdicts(self, *ids: str) -> pd.DataFrame:
         """What the paper's printed numbers say of some claims, for showing beside ours."""
-        found = {verdict.claim: verdict for verdict in self.check()}
-        return pd.DataFrame(
-            [
-                {
-                    "claim": name,
-                    "text": self.claims[name].text,
-                    "grade": found[name].grade,
-                    "effect": found[name].effect or found[name].note,
-                }
-                for name in ids
-            ]
-        ).set_index("claim")
+        found = [(self.claims[name].text, self._checked[name]) for name in ids]
+        rows = [(one.claim, text, one.grade, one.effect or one.note) for text, one in found]
+        return pd.DataFrame(rows, columns=["claim", "text", "grade", "effect"]).set_index("claim")
 
 
 def p_values(tested: Mapping[str, Tested]) -> list[float]:
@@ -273,14 +223,11 @@ def corrections(
 def _verdict(one: Tested, corrected: tuple[float, float] | None, scale: str) -> Verdict:
     if one.ruling is None:
         reason = one.basis.obstacle
-        return Verdict(
-            claim=one.claim.id,
-            grade="not testable" if reason else "not run",
-            scale=scale,
-            note=reason or f"needs {one.claim.needs}",
-        )
+        grade, note = ("not testable", reason) if reason else ("not run", f"needs {one.claim.needs}")
+        return Verdict(claim=one.claim.id, grade=grade, scale=scale, note=note)
     grade, p = _grade(one, corrected)
     shown = one.ruling.supported
+    units = (Unit(label=u.label, value=u.value, interval=u.interval, decides=u.decides) for u in one.units)
     return Verdict(
         claim=one.claim.id,
         grade=grade,
@@ -291,28 +238,18 @@ def _verdict(one: Tested, corrected: tuple[float, float] | None, scale: str) -> 
         holding=shown.holding,
         of=shown.units,
         seeds=one.basis.seeds,
-        scale=scale,
+        scale=COMPUTED if one.exact else scale,
         records=one.basis.records,
         note="; ".join(filter(None, (one.basis.obstacle, one.basis.note))),
         closes=_closes(one) if grade in UNDECIDED else "",
-        units=tuple(
-            Unit(label=unit.label, value=unit.value, interval=unit.interval, decides=unit.decides) for unit in one.units
-        ),
+        units=tuple(units),
     )
 
 
 def _closes(one: Tested) -> str:
-    return what_would_close(
-        one.ruling.supported,
-        one.ruling.contradicted,
-        asks=one.claim.asks,
-        units=list(one.ruling.effects),
-        seeds=one.basis.seeds,
-        seconds=one.basis.seconds,
-    )
-
-
-UNDECIDED = ("open", "leaning for", "leaning against")
+    ruling, cost = one.ruling, {"seeds": one.basis.seeds, "seconds": one.basis.seconds}
+    sides = (ruling.supported, ruling.contradicted)
+    return what_would_close(*sides, asks=one.claim.asks, units=list(ruling.effects), **cost)
 
 
 def _grade(one: Tested, corrected: tuple[float, float] | None) -> tuple[str, float | None]:
@@ -341,10 +278,8 @@ def _compatible(one: Tested, printed: Ruling | None) -> str:
     if ours.interval is None or not np.isfinite(theirs.value):
         return ""
     low, high = (ours.value + (edge - ours.value) * np.sqrt(2) for edge in ours.interval)
-    inside = low <= theirs.value <= high
-    return (
-        f"{'compatible' if inside else 'not compatible'}: {theirs.value:.3g} printed, {low:.3g} to {high:.3g} expected"
-    )
+    word = "compatible" if low <= theirs.value <= high else "not compatible"
+    return f"{word}: {theirs.value:.3g} printed, {low:.3g} to {high:.3g} expected"
 
 
 def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:

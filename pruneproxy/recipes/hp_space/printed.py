@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.effects import Effect
+from pruneproxy.evidence.effects import Effect, exact
 from pruneproxy.recipes.hp_space.variants import published
 
 CENTRE = {"weight_decay": "centre_weight_decay_log10", "lr": "centre_learning_rate_log10"}
@@ -142,4 +142,4 @@ def _steps(rows) -> list[tuple[dict, dict]]:
 
 def _effect(row, value, detail: str = "") -> Effect:
     label = "unpruned" if row["method"] == "none" else f"{100 * row['target']:.0f}% {row['method']}"
-    return Effect(label=f"{row['model']} {label}" + (f", {detail}" if detail else ""), value=float(value))
+    return exact(f"{row['model']} {label}" + (f", {detail}" if detail else ""), value)

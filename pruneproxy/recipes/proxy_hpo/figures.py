@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruneproxy.errors import UserError
-from pruneproxy.evidence.figures import COLOURS
+from pruneproxy.evidence.figures import COLOURS, grid, new_axes, some
 from pruneproxy.recipes.proxy_hpo.reanalysis import MARGINS
 from pruneproxy.recipes.proxy_hpo.tables import SELECTED, stands_for
 from pruneproxy.recipes.recipe import network_name
@@ -20,38 +19,21 @@ BREAK = "\nx "  # of a long name under a bar
 OPTIMIZERS = {"tpe": "TPE", "gp": "BO", "cma-es": "CMA-ES"}
 
 
-def _axes(ax: Axes | None, *, height: float = 3.6, width: float = 6.4) -> Axes:
-    return plt.subplots(figsize=(width, height), layout="constrained")[1] if ax is None else ax
-
-
-def _some(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    if table.empty:
-        raise UserError(f"expected {what}, got none: run the missing records first")
-    return table
-
-
-def panels(count: int, *, height: float = 3.0, width: float = 7.0) -> np.ndarray:
+def panels(count: int, *, height: float = 3.0) -> np.ndarray:
     """The axes of `count` panels one below the other in one figure, of which a page needs one per caption."""
-    if not count:
-        raise UserError("expected something to draw, got nothing: run the missing records first")
-    return plt.subplots(count, figsize=(width, count * height), layout="constrained", squeeze=False)[1][:, 0]
+    return grid(count, width=7.0, height=height)[:, 0]
 
 
 def differences(
-    table: pd.DataFrame,
-    labels: Sequence[str],
-    *,
-    ax: Axes | None = None,
-    margins: Sequence[float] = MARGINS,
-    method: str = "proxy",
+    table: pd.DataFrame, labels: Sequence[str], *, margins: Sequence[float] = MARGINS, method: str = "proxy"
 ) -> Axes:
     """Differences in points with their intervals, one line per row of `table` (`difference`, `low`, `high`).
 
     The shaded bands are the margins of equivalence. An interval of 95 % inside a band is more than the test at 5 % asks
     for, which takes that of 90 %: a bar that sticks out a little may still be equivalent.
     """
-    rows = _some(table, "differences to draw")
-    ax = _axes(ax, height=1.1 + 0.24 * len(rows), width=7.5)
+    rows = some(table, "differences to draw")
+    ax = new_axes(height=1.1 + 0.24 * len(rows), width=7.5)
     for margin in margins:
         ax.axvspan(-margin, margin, color="0.5", alpha=0.12, linewidth=0)
     place = np.arange(len(rows))[::-1]
@@ -80,22 +62,20 @@ def source_labels(table: pd.DataFrame) -> list[str]:
 
 def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
     """The share of channels that every group keeps, in the order of the network, each kind of group in its colour."""
-    rows = _some(widths[widths["network"] == network], f"the pruned {network}")
-    ax = _axes(ax, width=7.5, height=3.0)
+    rows = some(widths[widths["network"] == network], f"the pruned {network}")
+    ax = new_axes(ax, width=7.5, height=3.0)
     for kind, group in rows.groupby("kind", sort=False):
         ax.bar(group["place"], group["share"], color=COLOURS[KINDS[kind]], width=0.85, label=kind)
-    step = max(1, len(rows) // 20)
-    ticks = rows.iloc[::step]
+    ticks = rows.iloc[:: max(1, len(rows) // 20)]
     ax.set_xticks(ticks["place"], ticks["group"], rotation=60, ha="right", fontsize="x-small")
     ax.set(ylabel="share of channels kept", ylim=(0, 1), title=stands_for(rows["title"].iloc[0], network))
     ax.legend(fontsize="x-small", title="kind of group", title_fontsize="x-small")
     return ax
 
 
-def times(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+def times(table: pd.DataFrame) -> Axes:
     """Percent saved by the pruned copy: time (with its quartiles), multiplications and parameters, per network."""
-    rows = _some(table, "timings")
-    ax = _axes(ax, height=3.4)
+    rows, ax = some(table, "timings"), new_axes(height=3.4)
     place = np.arange(len(rows))
     looks = {"time": "proxy", "multiplications": "other 3", "parameters": "published"}
     for shift, (name, look) in zip((-0.27, 0, 0.27), looks.items(), strict=True):
@@ -111,8 +91,8 @@ def times(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
     """Fig. 2: mean training loss per epoch of both networks, shaded by one deviation over seeds."""
-    rows = _some(curves[curves["network"] == network], f"training curves of {network}")
-    ax = _axes(ax)
+    rows = some(curves[curves["network"] == network], f"training curves of {network}")
+    ax = new_axes(ax, height=3.6)
     for arm, group in rows.groupby("arm", sort=False):
         found = group.groupby("epoch")["train_loss"].agg(["mean", "std"])
         ax.plot(found.index, found["mean"], color=COLOURS[arm], label=ARMS[arm].removeprefix("on the "))
@@ -123,27 +103,18 @@ def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axe
     return ax
 
 
-def selected(winners: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarray:
+def selected(winners: pd.DataFrame) -> np.ndarray:
     """Fig. 3: the selected value of each of five hyperparameters, one box per arm, the mean as a dashed line."""
-    rows = _some(winners[winners["experiment"] == "five"].drop_duplicates("search_id"), "searches over five values")
-    if axes is None:
-        axes = plt.subplots(1, len(SELECTED), figsize=(9, 3.2), layout="constrained")[1]
+    rows = some(winners[winners["experiment"] == "five"].drop_duplicates("search_id"), "searches over five values")
+    (axes,) = grid(1, len(SELECTED), width=1.8, height=3.2)
     for ax, (name, logged) in zip(axes, SELECTED.items(), strict=True):
         for place, arm in enumerate(ARMS):
             values = rows.loc[rows["arm"] == arm, name].to_numpy(dtype=float)
             colour = COLOURS[arm]
-            ax.boxplot(
-                [values],
-                positions=[place],
-                widths=0.6,
-                showmeans=True,
-                meanline=True,
-                showfliers=False,
-                patch_artist=True,
-                boxprops={"facecolor": colour, "alpha": 0.25, "edgecolor": colour},
-                medianprops={"color": colour},
-                meanprops={"color": "black", "linestyle": "--"},
-            )
+            looks = {"boxprops": {"facecolor": colour, "alpha": 0.25, "edgecolor": colour}}
+            looks |= {"medianprops": {"color": colour}, "meanprops": {"color": "black", "linestyle": "--"}}
+            shown = {"showmeans": True, "meanline": True, "showfliers": False, "patch_artist": True}
+            ax.boxplot([values], positions=[place], widths=0.6, **shown, **looks)
             ax.plot(np.full(values.size, place), values, "o", color=colour, markersize=3)
         ax.set_yscale("log" if logged else "linear")
         ax.set_xticks([0, 1], ["full", "pruned"], fontsize="small")
@@ -151,30 +122,26 @@ def selected(winners: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.nda
     return axes
 
 
-def progress(trials: pd.DataFrame, *, against: str = "seconds", ax: Axes | None = None) -> Axes:
+def progress(trials: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Best validation accuracy so far against what the search has spent, one line per search, full and pruned."""
-    rows = _some(trials, "searches")
-    ax = _axes(ax)
+    rows, ax = some(trials, "searches"), new_axes(ax, height=3.6)
     for (arm, _), group in rows.groupby(["arm", "search_id"], sort=False):
         group = group.sort_values("number")
-        spent, best = group[against].fillna(0).cumsum(), group["value"].cummax()
+        spent, best = group["seconds"].fillna(0).cumsum(), group["value"].cummax()
         ax.step(spent, best, where="post", color=COLOURS[arm], alpha=0.8, linewidth=1.2, label=ARMS[arm])
     handles = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     ax.legend(handles.values(), handles.keys(), fontsize="small")
-    units = {"seconds": "seconds of training spent", "multiplications": "multiplications spent"}
-    ax.set(xlabel=units[against], ylabel="best accuracy so far (%)")
+    ax.set(xlabel="seconds of training spent", ylabel="best accuracy so far (%)")
     return ax
 
 
-def at_cost(table: pd.DataFrame, *, axes: np.ndarray | None = None) -> np.ndarray:
+def at_cost(table: pd.DataFrame) -> np.ndarray:
     """Every proxy as a line, the cheapest on top: its cost, its rank correlation and its regret, with intervals.
 
     What chance gives stands below each axis, and is drawn as a dotted line where the axis of the proxies reaches it.
     """
-    rows = _some(table, "proxies").sort_values("seconds", ascending=False)
-    if axes is None:
-        height = 1.2 + 0.3 * len(rows)
-        axes = plt.subplots(1, 3, figsize=(9.5, height), sharey=True, layout="constrained")[1]
+    rows = some(table, "proxies").sort_values("seconds", ascending=False)
+    axes = plt.subplots(1, 3, figsize=(9.5, 1.2 + 0.3 * len(rows)), sharey=True, layout="constrained")[1]
     place = np.arange(len(rows))
     colours = [COLOURS[_look(name)] for name in rows["proxy"]]
     axes[0].scatter(rows["seconds"], place, c=colours, label="measured time", zorder=3)
@@ -209,8 +176,8 @@ def _look(proxy: str) -> str:
 
 def ranks(configs: pd.DataFrame, proxy: str, *, ax: Axes | None = None) -> Axes:
     """Accuracy of the same settings on a proxy and on the full network; the colour is the learning rate."""
-    rows = _some(proxies.scatter_data(configs, proxy), f"settings on {proxy}")
-    ax = _axes(ax, width=4.2, height=3.6)
+    rows = some(proxies.scatter_data(configs, proxy), f"settings on {proxy}")
+    ax = new_axes(ax, width=4.2, height=3.6)
     drawn = ax.scatter(rows["top1"], rows["target"], c=np.log10(rows["lr"]), cmap="cividis", edgecolors="0.4", s=26)
     ax.figure.colorbar(drawn, ax=ax, label="log10 lr")
     ax.set(xlabel=f"{proxy} (%)", ylabel="full network (%)")

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 
 from pruneproxy import published
-from pruneproxy.evidence.effects import Cell, Effect
+from pruneproxy.evidence.effects import Cell, Effect, exact
 from pruneproxy.recipes.proxy_hpo.quantities import FIVE, ITSELF, OWN, Quantities
 
 PART = "proxy_hpo"
@@ -60,7 +60,7 @@ class Printed(Quantities):
         rows = published.read(PART, "table-3").drop_duplicates(["dataset", "neural_network"]).to_dict("records")
         return [
             _cell(
-                _exact(f"{row['neural_network']}, {row['dataset']}", row["time_reduction_pct"]),
+                exact(f"{row['neural_network']}, {row['dataset']}", row["time_reduction_pct"]),
                 NETWORKS[row["neural_network"]],
                 row["dataset"],
             )
@@ -89,7 +89,7 @@ def _methods() -> list[Cell]:
     rows = published.read(PART, "table-1").to_dict("records")
     return [
         _cell(
-            _exact(
+            exact(
                 f"own copy - {other['pruning_method']}, {other['model']}, {other['dataset']}",
                 own["with_pruning_accuracy_pct"] - other["with_pruning_accuracy_pct"],
             ),
@@ -121,7 +121,7 @@ def _cross() -> list[Cell]:
     baseline = own.set_index(["target_network", "dataset"])["val_accuracy_corrected_pct"]
     return [
         _cell(
-            _exact(
+            exact(
                 f"{row['target_network']} from {row['source_network']}, {row['dataset']}",
                 baseline[row["target_network"], row["dataset"]] - row["val_accuracy_pct"],
             ),
@@ -151,10 +151,6 @@ def _gap(label: str, a: tuple[float, float], b: tuple[float, float]) -> Effect:
 def _draws(label: str, place: int, mean: float, sd: float) -> np.ndarray:
     generator = np.random.default_rng([zlib.crc32(label.encode()), place])
     return mean + sd / np.sqrt(SEEDS) * generator.standard_t(SEEDS - 1, size=REPLICATES)
-
-
-def _exact(label: str, value: float) -> Effect:
-    return Effect(label=label, value=round(float(value), 6))
 
 
 def _cell(effect: Effect, network: str, dataset: str, **more) -> Cell:

@@ -1,7 +1,6 @@
 """What the claims rest on, and the rules of those that need more than a line."""
 
-from dataclasses import dataclass
-
+import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import choose
@@ -27,39 +26,18 @@ FIXED, SEARCHED, DRAWN = ("reproduction",), ("optimization", "reproduction"), ("
 SWEPT = ("evaluation", *SEARCHED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rests:
-    """The experiments that a claim rests on, and what is resampled."""
-
-    experiments: tuple[str, ...]
-    unit: str
-
-
-def _on(experiments: tuple[str, ...], unit: str) -> Rests:
-    return Rests(experiments=experiments, unit=unit)
-
-
-RESTS = {
-    "ST-01": _on(FIXED, SEEDS),
-    "ST-02": _on(FIXED, SEEDS),
-    "ST-03": _on(FIXED, COUNTED),
-    "ST-04": _on(FIXED, SEEDS),
-    "ST-05": _on(SEARCHED, SEEDS),
-    "ST-06": _on(SEARCHED, SEEDS),
-    "ST-07": _on(SEARCHED, SEEDS),
-    "ST-08": _on(SEARCHED, CONFIGURATIONS),
-    "ST-09": _on(SEARCHED, SHARES),
-    "ST-10": _on(SEARCHED, f"{SHARES}; for the hypervolume {SEEDS}"),
-    "ST-11": _on(SEARCHED, CONFIGURATIONS),
-    "ST-12": _on(SWEPT, SEEDS),
-    "ST-13": _on(SEARCHED, SHARES),
-    "ST-14": _on(SWEPT, SHARES),
-    "ST-15": _on(DRAWN, REFITTED),
-    "ST-16": _on(DRAWN, COUNTED),
-    "ST-17": _on(DRAWN, REFITTED),
-    "ST-18": _on(DRAWN, REFITTED),
-    "ST-19": _on(SEARCHED, SEEDS),
-    "ST-20": _on(SEARCHED, f"{CONFIGURATIONS}; {SHARES}; a front is monotone by construction, which raises R2"),
+RESTS = {  # claim -> the experiments that it rests on, and what is resampled
+    **dict.fromkeys(("ST-01", "ST-02", "ST-04"), (FIXED, SEEDS)),
+    "ST-03": (FIXED, COUNTED),
+    **dict.fromkeys(("ST-05", "ST-06", "ST-07", "ST-19"), (SEARCHED, SEEDS)),
+    **dict.fromkeys(("ST-08", "ST-11"), (SEARCHED, CONFIGURATIONS)),
+    **dict.fromkeys(("ST-09", "ST-13"), (SEARCHED, SHARES)),
+    "ST-10": (SEARCHED, f"{SHARES}; for the hypervolume {SEEDS}"),
+    "ST-12": (SWEPT, SEEDS),
+    "ST-14": (SWEPT, SHARES),
+    **dict.fromkeys(("ST-15", "ST-17", "ST-18"), (DRAWN, REFITTED)),
+    "ST-16": (DRAWN, COUNTED),
+    "ST-20": (SEARCHED, f"{CONFIGURATIONS}; {SHARES}; a front is monotone by construction, which raises R2"),
 }
 
 
@@ -87,43 +65,39 @@ def quantity(frames, name: str) -> pd.DataFrame:
         {effect.label.replace("_", " "): effect for effect in flat(getattr(source, name)())}
         for source in (measured(frames), Printed())
     )
-    rows = {}
-    for label in dict.fromkeys([*printed, *here]):
-        low, high = (here[label].interval if label in here else None) or (float("nan"),) * 2
-        values = (found[label].value if label in found else float("nan") for found in (here, printed))
-        rows[label] = dict(zip(("here", "printed"), values, strict=True)) | {"low": low, "high": high}
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=None).reindex(
-        columns=["here", "low", "high", "printed"]
-    )
-    return found.rename_axis(name.replace("_", " "))
+    order, columns = dict.fromkeys([*printed, *here]), ["here", "low", "high"]
+    rows = {label: (one.value, *(one.interval or (np.nan, np.nan))) for label, one in here.items()}
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns).reindex(order)
+    said = pd.Series({label: one.value for label, one in printed.items()}, dtype=float)
+    return found.assign(printed=said.reindex(order)).rename_axis(name.replace("_", " "))
 
 
 def basis(quantities: Quantities, claim: str) -> Basis:
     """What a verdict rests on: the fewest seeds of a configuration, record ids, remarks, and what forbids a verdict."""
-    rests, frames = RESTS[claim], quantities.frames
+    (experiments, unit), frames = RESTS[claim], quantities.frames
     if claim in ARITHMETIC:
         return Basis(note=ARITHMETIC[claim]())
-    if rests.experiments == DRAWN:
-        return _of_random(quantities, rests, claim)
-    runs = frames.runs[frames.runs["experiment"].isin(rests.experiments)]
+    if experiments == DRAWN:
+        return _of_random(quantities, unit, claim)
+    runs = frames.runs[frames.runs["experiment"].isin(experiments)]
     seeds = runs.groupby(["dataset", "experiment", "config"])["seed"].nunique()
     diverged = runs.loc[runs["status"] == "diverged", "id"].nunique()
-    notes = [rests.unit, _data(runs)]
+    notes = [unit, _data(runs)]
     notes += [f"{diverged} trainings diverged and count as guessing"] if diverged else []
     return Basis(
         seeds=int(seeds.min()) if len(seeds) else 0,
         records=tuple(sorted(set(runs["id"]))),
         note="; ".join(notes),
-        obstacle=_starved(runs) if claim == "ST-02" else _obstacle(frames, rests),
+        obstacle=_starved(runs) if claim == "ST-02" else _obstacle(frames, experiments),
         seconds=float(runs.drop_duplicates("id")["seconds"].sum() / seeds.max()) if len(seeds) else None,
     )
 
 
-def _obstacle(frames, rests: Rests) -> str:
+def _obstacle(frames, experiments: tuple[str, ...]) -> str:
     """Why what a search has found says nothing of searches: a data set has been searched too few times."""
     found = frames.searched.groupby("dataset")["search_seed"].nunique()
     fewest = int(found.min()) if len(found) else ENOUGH_SEARCHES
-    if "optimization" not in rests.experiments or fewest >= ENOUGH_SEARCHES:
+    if "optimization" not in experiments or fewest >= ENOUGH_SEARCHES:
         return ""
     return f"a data set was searched {'once' if fewest == 1 else 'twice'}, three searches are needed"
 
@@ -149,12 +123,12 @@ def _of_space() -> str:
 ARITHMETIC = {"ST-03": _of_ratios, "ST-16": _of_space}  # costs are functions of the settings: no record is needed
 
 
-def _of_random(quantities: Quantities, rests: Rests, claim: str) -> Basis:
+def _of_random(quantities: Quantities, unit: str, claim: str) -> Basis:
     drawn = quantities.frames.random
     rows = drawn[drawn["space"] == SPACE]
     counts = rows.groupby("dataset").size()
     spread = f"{counts.min()} to {counts.max()}" if counts.nunique() > 1 else f"{counts.min()}"
-    note = f"{rests.unit}; {_data(rows)}; {spread} configurations, each trained once"
+    note = f"{unit}; {_data(rows)}; {spread} configurations, each trained once"
     if claim == "ST-15":
         note = "; ".join([f"the costs are {_of_space()}", *([note, *_asides(quantities)] if len(rows) else [])])
     return Basis(seeds=1, records=tuple(sorted(set(rows["id"]))), note=note)

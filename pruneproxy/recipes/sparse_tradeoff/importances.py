@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from pruneproxy import pareto
-from pruneproxy.evidence.effects import Effect
+from pruneproxy.evidence.effects import Effect, from_draws
 from pruneproxy.importance import ForestConfig, fanova
 from pruneproxy.recipes.sparse_tradeoff import exact, fronts, influence
 from pruneproxy.recipes.sparse_tradeoff.experiments import space
@@ -67,7 +67,7 @@ class Importances:
         found = self._drawn(self.datasets() if datasets is None else datasets, SPACE)
         return {
             name: [
-                _effect(", ".join(filter(None, (name, objective, what))), values.to_numpy())
+                from_draws(", ".join(filter(None, (name, objective, what))), values.to_numpy())
                 for objective in objectives
                 for what, values in statistic(self._refitted(name, rows, objective)).items()
             ]
@@ -122,7 +122,3 @@ def _computed(statistic: Callable[[pd.DataFrame], pd.Series]) -> dict[str, list[
         name: [Effect(label=f"{name}, {cost}", value=round(float(value), 4)) for cost, value in values.items()]
         for name, values in found.items()
     }
-
-
-def _effect(label: str, values) -> Effect:
-    return Effect(label=label, value=float(values[0]), samples=values[1:])

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pruneproxy import published
-from pruneproxy.evidence.effects import Effect
+from pruneproxy.evidence.effects import Effect, exact
 from pruneproxy.recipes.sparse_tradeoff import reanalysis
 from pruneproxy.recipes.sparse_tradeoff.pairs import ARCHITECTURES, Pairs, excess
 from pruneproxy.recipes.sparse_tradeoff.quantities import COSTS, METHODS, MILD, TOP
@@ -23,7 +23,7 @@ class Printed(Pairs):
         sparse = table[table["sparsity"] < MILD]
         return {
             "MNIST": [
-                excess(f"MNIST, {method} {row.sparsity:g}", _effect("", dense - row.test_accuracy_mean_pct), "MNIST")
+                excess(f"MNIST, {method} {row.sparsity:g}", exact("", dense - row.test_accuracy_mean_pct), "MNIST")
                 for method, row in zip(sparse.index, sparse.itertuples(), strict=True)
             ]
         }
@@ -31,14 +31,14 @@ class Printed(Pairs):
     def collapses(self, sparsity: float) -> dict[str, Effect]:
         table = _fixed()
         at = table[table["sparsity"] == sparsity]["test_accuracy_mean_pct"]
-        return {"MNIST": _effect(f"MNIST, sparsity {sparsity:g}", at["RigL"] - at["SET"])}
+        return {"MNIST": exact(f"MNIST, sparsity {sparsity:g}", at["RigL"] - at["SET"])}
 
     def kept_ratios(self) -> dict[str, list[Effect]]:
         """Of all ratios that round to the printed one, that nearest to 1."""
         rows = _fixed().dropna(subset="sparsity").reset_index().to_dict("records")
         return {
             "MNIST": [
-                _effect(f"MNIST, {row['algorithm']} {row['sparsity']:g}, {cost}", _nearest(row, cost))
+                exact(f"MNIST, {row['algorithm']} {row['sparsity']:g}, {cost}", _nearest(row, cost))
                 for row in rows
                 for cost in COSTS
             ]
@@ -82,21 +82,21 @@ class Printed(Pairs):
 
     def algorithm_importances(self) -> dict[str, list[Effect]]:
         return _by_dataset(
-            _effect(f"{name}, {objective}", column["algorithm"])
+            exact(f"{name}, {objective}", column["algorithm"])
             for objective in IMPORTANCES
             for name, column in _importance(objective)
         )
 
     def sparsity_leads(self) -> dict[str, list[Effect]]:
         return _by_dataset(
-            _effect(f"{name}, {cost}", column["sparsity"] - column.drop("sparsity").max())
+            exact(f"{name}, {cost}", column["sparsity"] - column.drop("sparsity").max())
             for cost in COSTS
             for name, column in _importance(cost)
         )
 
     def resnet_leads(self) -> dict[str, list[Effect]]:
         return _by_dataset(
-            _effect(f"{name}, error, {rival}", column[rival] - column[LR])
+            exact(f"{name}, error, {rival}", column[rival] - column[LR])
             for name, column in _importance("error")
             if ARCHITECTURES[name] == "ResNet"
             for rival in ("weight decay", "epochs")
@@ -104,7 +104,7 @@ class Printed(Pairs):
 
     def depth_leads(self) -> dict[str, list[Effect]]:
         return _by_dataset(
-            _effect(f"{name}, error", column["MLP layers"] - column[LR])
+            exact(f"{name}, error", column["MLP layers"] - column[LR])
             for name, column in _importance("error")
             if ARCHITECTURES[name] == "MLP"
         )
@@ -158,7 +158,7 @@ def _sparse(row) -> int:
 
 def _column(table: str, function) -> dict[str, Effect]:
     rows = published.read(PART, table).to_dict("records")
-    return {row["dataset"]: _effect(row["dataset"], function(row)) for row in rows}
+    return {row["dataset"]: exact(row["dataset"], function(row)) for row in rows}
 
 
 def _importance(objective: str):
@@ -173,7 +173,3 @@ def _by_dataset(effects) -> dict[str, list[Effect]]:
     for effect in effects:
         found.setdefault(effect.label.split(", ")[0], []).append(effect)
     return found
-
-
-def _effect(label: str, value: float) -> Effect:
-    return Effect(label=label, value=round(float(value), 6))

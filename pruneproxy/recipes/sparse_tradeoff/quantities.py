@@ -1,18 +1,18 @@
 """Every quantity that the claims speak of, as effects with bootstrap replicates, from the tables of records."""
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.effects import Effect, difference, from_seeds, over, resampled, share
+from pruneproxy.evidence.effects import Effect, difference, from_draws, from_seeds, generator_of, over, resampled, share
 from pruneproxy.recipes.sparse_tradeoff import arithmetic, fronts
 from pruneproxy.recipes.sparse_tradeoff.importances import Importances
 from pruneproxy.recipes.sparse_tradeoff.pairs import ARCHITECTURES, Pairs, excess
-from pruneproxy.recipes.sparse_tradeoff.volumes import Tradeoff, explained, redrawn, volumes
+from pruneproxy.recipes.sparse_tradeoff.volumes import Tradeoff, explained, redrawn_means, volumes
 from pruneproxy.stats import CORRELATIONS, crossfit
+from pruneproxy.stats.resampling import redrawn
 
 COSTS = fronts.COST
 METHODS = ("set", "rigl")
@@ -246,7 +246,7 @@ class Quantities(Pairs, Importances):
             runs = runs[(runs["dataset"] == dataset) & (runs["experiment"] == experiment)]
             table = _by_seed(runs).reindex(rows["config"]).to_numpy(dtype=float)
             generator = self._generator("redrawn", *key)
-            errors = redrawn(table, min(self.replicates, FRONT_REPLICATES), generator)
+            errors = redrawn_means(table, min(self.replicates, FRONT_REPLICATES), generator)
             seeds = int((~np.isnan(table)).sum(axis=1).min()) if len(table) else 0
             self._known[key] = Tradeoff(rows=rows, errors=errors, seeds=seeds)
         return self._known[key]
@@ -270,19 +270,15 @@ class Quantities(Pairs, Importances):
         return share(dataset, int(which.sum()), which.size, self.replicates, self._generator("share", dataset))
 
     def _picks(self, what: str, dataset: str, *, count: int, replicates: int | None = None) -> np.ndarray:
-        """Row 0 is every configuration once, the others are drawn with replacement."""
         number = min(self.replicates, replicates or self.replicates)
-        drawn = self._generator(what, dataset).integers(count, size=(number, count))
-        return np.vstack([np.arange(count), drawn])
+        return redrawn(count, number, self._generator(what, dataset))
 
     def _generator(self, *names) -> np.random.Generator:
-        """Independent draws for every effect, whatever else there is."""
-        return np.random.default_rng([self.seed, zlib.crc32("\n".join(map(str, names)).encode())])
+        return generator_of(self.seed, *names)
 
 
 def _effect(label: str, values: np.ndarray, parts: Sequence[Tradeoff] = ()) -> Effect:
-    seeds = min((part.seeds for part in parts), default=None)
-    return Effect(label=label, value=float(values[0]), samples=np.asarray(values[1:], dtype=float), seeds=seeds)
+    return from_draws(label, values, seeds=min((part.seeds for part in parts), default=None))
 
 
 def _by_seed(runs: pd.DataFrame) -> pd.DataFrame:

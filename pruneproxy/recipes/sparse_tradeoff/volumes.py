@@ -26,7 +26,7 @@ class Tradeoff:
         return np.log10(self.rows[list(fronts.COST)].to_numpy(dtype=float))
 
 
-def redrawn(table: np.ndarray, replicates: int, generator) -> np.ndarray:
+def redrawn_means(table: np.ndarray, replicates: int, generator) -> np.ndarray:
     """Means of the rows of `table` (configurations by seeds, NaN behind), then means of runs drawn with replacement.
 
     These are widened about the measured mean by sqrt(n / (n - 1)), without which a mean of n runs would vary too
