@@ -76,22 +76,13 @@ def points(frames: Frames, dataset: str, experiment: str) -> pd.DataFrame:
 
 def filtered(frames: Frames) -> pd.DataFrame:
     """The accuracy filter on what a search has found: its cut-off, that of guessing, and how many pass (Sec. 5.2)."""
-    rows = []
-    for dataset, runs in frames.runs.groupby("dataset", sort=False):
-        fixed, anew = (averaged(runs[runs["experiment"] == name]) for name in EXPERIMENTS[:2])
-        guessed = guessing(dataset)
-        row = {"dataset": dataset, "cut-off (%)": cutoff(fixed, dataset), "guessing (%)": guessed}
-        passing = len(optimised(frames, dataset))
-        rows.append(
-            row
-            | {
-                "trained anew": len(anew),
-                "pass": passing,
-                "above 1.5 x guessing": int((anew["top1"] > 1.5 * guessed).sum()),
-            }
-        )
-    columns = ["dataset", "cut-off (%)", "guessing (%)", "trained anew", "pass", "above 1.5 x guessing"]
-    return pd.DataFrame(rows, columns=columns).set_index("dataset")
+    columns = ["cut-off (%)", "guessing (%)", "trained anew", "pass", "above 1.5 x guessing"]
+    rows = {}
+    for name, runs in frames.runs.groupby("dataset", sort=False):
+        fixed, anew = (averaged(runs[runs["experiment"] == experiment]) for experiment in EXPERIMENTS[:2])
+        good, passing = (anew["top1"] > 1.5 * guessing(name)).sum(), len(optimised(frames, name))
+        rows[name] = (cutoff(fixed, name), guessing(name), len(anew), passing, good)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("dataset")
 
 
 def reproduced(frames: Frames, dataset: str) -> pd.DataFrame:
@@ -102,11 +93,6 @@ def reproduced(frames: Frames, dataset: str) -> pd.DataFrame:
 def optimised(frames: Frames, dataset: str) -> pd.DataFrame:
     """The trade-off that the search has found (Sec. 5.2)."""
     return points(frames, dataset, "optimization")
-
-
-def evaluated(frames: Frames, dataset: str) -> pd.DataFrame:
-    """The most accurate configurations at other sparsities (Sec. 5.3)."""
-    return points(frames, dataset, "evaluation")
 
 
 def front(table: pd.DataFrame) -> pd.DataFrame:
@@ -191,18 +177,19 @@ PAIRS = {
 
 def correlations(table: pd.DataFrame, *, of: str = "all") -> dict[str, float]:
     """Spearman's rank correlation of accuracy and both costs (Table 5.4); unknown for fewer than three points."""
-    table = _of(table, of)
+    choose(of, POINTS, "set of points")
+    table = front(table) if of == "front" else table
     if len(table) < 3:
         return dict.fromkeys(PAIRS, np.nan)
     return {name: float(scipy.stats.spearmanr(table[a], table[b]).statistic) for name, (a, b) in PAIRS.items()}
 
 
-def linearity(table: pd.DataFrame, *, of: str = "front") -> pd.DataFrame:
+def linearity(table: pd.DataFrame) -> pd.DataFrame:
     """How well a straight line gives the error from the logarithm of each cost: R2, and points of error per decade.
 
     The thesis infers an exponential trade-off from rank correlations (Sec. 5.2.1), which cannot show one; this can.
     """
-    table, rows = _of(table, of), []
+    table, rows = front(table), []
     for cost in COST:
         x, y = np.log10(table[cost].to_numpy(dtype=float)), table["error"].to_numpy(dtype=float)
         known = len(np.unique(x)) > 2 and np.ptp(y) > 0
@@ -212,18 +199,8 @@ def linearity(table: pd.DataFrame, *, of: str = "front") -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("cost")
 
 
-def _of(table, of):
-    choose(of, POINTS, "set of points")
-    return front(table) if of == "front" else table
-
-
 def interval(
-    runs: pd.DataFrame,
-    statistic: Callable[[pd.DataFrame], float],
-    *,
-    replicates: int = 500,
-    seed: int = 0,
-    level: float = 0.95,
+    runs: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], *, replicates: int = 200
 ) -> stats.Estimate:
     """The bootstrap interval over seeds of `statistic`, a number from a table of `averaged`.
 
@@ -231,22 +208,22 @@ def interval(
     by sqrt(n / (n - 1)); costs stay. The interval is mirrored at the measured value, since the best of many noisy
     means is biased. A configuration with one seed does not move.
     """
-    table, generator = averaged(runs), np.random.default_rng(seed)
+    table, generator = averaged(runs), np.random.default_rng(0)
     groups = runs.groupby([*CASE, "experiment", "config"], sort=False, dropna=False)["error"]
     moved = np.column_stack([_redrawn(group.to_numpy(dtype=float), replicates, generator) for _, group in groups])
     values = [statistic(table)]
     values += [statistic(table.assign(error=table["error"] + by, top1=table["top1"] - by)) for by in moved]
-    return stats.estimate(np.array(values), by="seeds", level=level, interval="basic")
+    return stats.estimate(np.array(values), by="seeds", interval="basic")
 
 
-def volumes(frames: Frames, experiment: str, *, kind: str = "front", replicates: int = 200, **choices) -> pd.DataFrame:
+def volumes(frames: Frames, experiment: str, *, kind: str = "front", **choices) -> pd.DataFrame:
     """The hypervolume of every data set's trade-off, normalised over itself, with its `interval` over seeds."""
     rows = []
     for dataset, runs in frames.runs.groupby("dataset", sort=False):
         table = points(frames, dataset, experiment)
         if len(table):
             chosen = runs[(runs["experiment"] == experiment) & runs["config"].isin(table["config"])]
-            found = interval(chosen, lambda rows: hypervolume(rows, kind=kind), replicates=replicates, **choices)
+            found = interval(chosen, lambda rows: hypervolume(rows, kind=kind), **choices)
             row = {"dataset": dataset, "configurations": len(table), "seeds": int(table["seeds"].min())}
             rows.append(row | {"hypervolume": found.value, "low": found.low, "high": found.high})
     return pd.DataFrame(rows, columns=["dataset", "configurations", "seeds", "hypervolume", "low", "high"])

@@ -21,6 +21,7 @@ SMOOTH = ("sparsity", "update_frequency", "update_end", "lr", "momentum", "weigh
 SMOOTH += ("dropout", "smoothing", "first", "middle", "last")  # Fig. 6.2
 COUNTED = ("algorithm", "distribution", "layers", "block1", "block2", "block3")  # Fig. 6.3
 INACTIVE = "random"
+LEAST = 4  # configurations
 SUBSETS = {
     "from": pareto.volume_from,
     "up to": pareto.volume_up_to,
@@ -68,29 +69,21 @@ def importances(
     columns = [*CASE, "objective", "hyperparameter", "importance", "sd"]
     if len(table) < LEAST:
         return pd.DataFrame(columns=columns)
-    found = axes(dimensions)
-    costs = pareto.scales(table, fronts.OBJECTIVES)
-    about = {name: table[name].iloc[0] for name in CASE}
-    rows = [
-        importance.fanova(table, costs[one.name], axes=found, inactive=inactive, forest=forest)
-        .reset_index()
-        .assign(objective=one.name, **about)
-        for one in fronts.OBJECTIVES
-    ]
-    return pd.concat(rows, ignore_index=True)[columns]
+    choices = {"axes": axes(dimensions), "inactive": inactive, "forest": forest}
+    scaled = pareto.scales(table, fronts.OBJECTIVES)
+    found = [importance.fanova(table, scaled[name], **choices).assign(objective=name) for name in scaled]
+    return pd.concat(found).reset_index().assign(**_about(table))[columns]
 
 
-LEAST = 4  # configurations
+def _about(table: pd.DataFrame) -> dict:
+    return {name: table[name].iloc[0] for name in CASE}
 
 
 def drawn_each(frames: Frames, cases: Sequence[Case], measure: Callable, *, space: str, **choices) -> pd.DataFrame:
     """`measure` (`importances` or `scale`) of every data set's Latin hypercube over `space`, one below the other."""
-    tables = []
-    for case in cases:
-        table = configurations(frames, case.dataset, space=space)
-        if len(table) >= LEAST:
-            tables.append(measure(table, dimensions_of(case, space), **choices).assign(space=space))
-    return pd.concat(tables, ignore_index=True) if tables else importances(frames.random[:0], ()).assign(space=space)
+    drawn = ((case, configurations(frames, case.dataset, space=space)) for case in cases)
+    found = [measure(table, dimensions_of(case, space), **choices) for case, table in drawn if len(table) >= LEAST]
+    return pd.concat(found or [importances(frames.random[:0], ())], ignore_index=True).assign(space=space)
 
 
 def compared(
@@ -113,11 +106,9 @@ def found_each(frames: Frames, cases: Sequence[Case], measure: Callable, **choic
 
 def volumes_each(frames: Frames, column: str, **choices) -> pd.DataFrame:
     """`subset_volumes` of every data set's trade-off, one below the other."""
-    tables = [
-        subset_volumes(fronts.optimised(frames, name), column, **choices) for name in frames.runs["dataset"].unique()
-    ]
-    found = [table for table in tables if len(table)]
-    return pd.concat(found, ignore_index=True) if found else subset_volumes(frames.runs[:0], column, **choices)
+    found = [fronts.optimised(frames, name) for name in frames.runs["dataset"].unique()]
+    tables = [table for table in found if len(table)] or [frames.runs[:0]]
+    return pd.concat([subset_volumes(table, column, **choices) for table in tables], ignore_index=True)
 
 
 def places(frames: Frames, column: str) -> list[int]:
@@ -128,12 +119,11 @@ def places(frames: Frames, column: str) -> list[int]:
     return every[: 1 + max(1, next(place for place, value in enumerate(every) if value >= largest))]
 
 
-def shuffled(table: pd.DataFrame, dimensions: Sequence[Dimension], *, seed: int = 0, **choices) -> pd.DataFrame:
+def shuffled(table: pd.DataFrame, dimensions: Sequence[Dimension], **choices) -> pd.DataFrame:
     """`importances` when the results are dealt to the configurations by lot: what a forest makes of nothing."""
-    order = np.random.default_rng(seed).permutation(len(table))
-    return importances(
-        table.assign(**{name: table[name].to_numpy()[order] for name in MEASURED}), dimensions, **choices
-    )
+    order = np.random.default_rng(0).permutation(len(table))
+    dealt = {name: table[name].to_numpy()[order] for name in MEASURED}
+    return importances(table.assign(**dealt), dimensions, **choices)
 
 
 def scale(table: pd.DataFrame, dimensions: Sequence[Dimension], *, inactive: str = INACTIVE, **choices) -> pd.DataFrame:
@@ -141,10 +131,8 @@ def scale(table: pd.DataFrame, dimensions: Sequence[Dimension], *, inactive: str
 
     The other choices are those of `importance.importance_scale`; `kind="even"` needs the fewest forests.
     """
-    found = importance.importance_scale(
-        table, table, fronts.OBJECTIVES, axes=axes(dimensions), inactive=inactive, **choices
-    )
-    return found.assign(**{name: table[name].iloc[0] for name in CASE})
+    choices |= {"axes": axes(dimensions), "inactive": inactive}
+    return importance.importance_scale(table, table, fronts.OBJECTIVES, **choices).assign(**_about(table))
 
 
 def densities(table: pd.DataFrame, dimensions: Sequence[Dimension], **choices) -> pd.DataFrame:
@@ -208,5 +196,4 @@ def described(table: pd.DataFrame, partition: Partition) -> pd.DataFrame:
     scaled = pareto.scales(table, fronts.OBJECTIVES).assign(sparsity=fronts.sparsities(table))
     groups = scaled.groupby(np.array(partition.labels))
     found = groups.mean().assign(configurations=groups.size()).rename_axis("cluster")
-    costs = list(fronts.COST)
-    return found.assign(**{name: 10 ** found[name] for name in costs})[["configurations", *MEASURED, "sparsity"]]
+    return found.assign(**{name: 10 ** found[name] for name in fronts.COST})[["configurations", *MEASURED, "sparsity"]]
