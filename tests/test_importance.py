@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from pruneproxy import importance, pareto
 from pruneproxy.errors import UserError
-from pruneproxy.importance import ForestConfig, fanova, interactions
+from pruneproxy.importance import ForestConfig, fanova
 from pruneproxy.importance.forest import grow, leaves
 from pruneproxy.pareto import Objective
 from pruneproxy.space import Dimension, occurring
@@ -40,16 +40,13 @@ def test_shares_of_a_sum_are_those_of_its_variances_and_a_dummy_has_none():
     assert (found["sd"] >= 0).all() and found.index.name == "hyperparameter"
 
 
-def test_pairs_hold_what_neither_member_explains_alone():
+def test_what_only_two_explain_together_is_nobodys_alone():
     generator = np.random.default_rng(1)
     settings = pd.DataFrame(
         {name: generator.integers(0, 2, 400) for name in "ab"} | {"c": generator.integers(0, 4, 400)}
     )
     values = (settings["a"] != settings["b"]) + 0.5 * settings["c"]  # variances 1/4, of the pair only, and 5/16
     axes = [Dimension(field=name, low=0, high=high, integer=True) for name, high in zip("abc", (1, 1, 3), strict=True)]
-    pairs = interactions(settings, values, axes=axes, forest=SMALL)
-    assert pairs[["first", "second"]].to_numpy().tolist()[0] == ["a", "b"]
-    assert pairs["importance"].to_numpy() == pytest.approx([4 / 9, 0, 0], abs=1e-9)
     alone = fanova(settings, values, axes=axes, forest=SMALL)["importance"]
     assert alone.to_numpy() == pytest.approx([0, 0, 5 / 9], abs=1e-9)
 
@@ -62,10 +59,6 @@ def test_shares_of_the_ishigami_function_are_the_known_ones():
     axes = [Dimension(field=name, low=-np.pi, high=np.pi) for name in "abc"]
     alone = fanova(settings, values, axes=axes, forest=SMALL)["importance"]
     assert alone.to_numpy() == pytest.approx([0.3139, 0.4424, 0.0], abs=0.08)
-    pairs = interactions(settings, values, axes=axes, forest=SMALL)
-    assert pairs.loc[0, ["first", "second"]].tolist() == ["a", "c"]
-    assert pairs.loc[0, "importance"] == pytest.approx(0.2437, abs=0.08)
-    assert pairs["importance"].iloc[1:].max() < 0.03
 
 
 def test_shares_equal_those_of_optunas_evaluator():
@@ -101,13 +94,11 @@ def test_variances_of_a_tree_equal_sums_over_all_points_of_a_grid():
     mean = (weight * grid).sum()
     assert found.volume.sum() == pytest.approx(1) and found.volume @ found.value == pytest.approx(mean)
     assert found.variance() == pytest.approx((weight * (grid - mean) ** 2).sum())
-    for columns in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]:
-        others = tuple({0, 1, 2} - set(columns))
+    for column, alone in enumerate(found.main_variances()):
+        others = tuple({0, 1, 2} - {column})
         chance = weight.sum(axis=others)
         marginal = (weight * grid).sum(axis=others) / chance
-        assert found.joint_variance(list(columns)) == pytest.approx((chance * (marginal - mean) ** 2).sum()), columns
-    alone = [found.joint_variance([column]) for column in range(3)]
-    assert found.main_variances() == pytest.approx(alone)
+        assert alone == pytest.approx((chance * (marginal - mean) ** 2).sum()), column
 
 
 @pytest.mark.parametrize(
@@ -198,9 +189,6 @@ def test_inactive_hyperparameters_are_treated_as_named():
     # The default, 0.9, stands where f = 0.5: b's marginal is distorted.
     assert shares["default"]["b"] != pytest.approx(0.5, abs=0.03)
     assert all(found["c"] < 0.01 for found in shares.values())
-    pairs = interactions(settings, values, axes=axes, inactive="random", forest=SMALL)
-    assert pairs.loc[0, ["first", "second"]].tolist() == ["switch", "b"]
-    assert pairs.loc[0, "importance"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_an_inactive_level_is_as_probable_as_it_is_frequent():
@@ -330,7 +318,6 @@ def test_weights_of_the_front_are_used_along_the_scale():
         (lambda: fanova(conditional(50)[0], conditional(50)[1]), "what stands for b where it is inactive"),
         (lambda: fanova(uniform(9), np.arange(9), inactive="zero"), "unknown treatment of inactive"),
         (lambda: fanova(conditional(50)[0], conditional(50)[1], inactive="default"), "expected a default of b"),
-        (lambda: interactions(conditional(50)[0], np.arange(50), inactive="active"), "for pairs with inactive"),
         (lambda: fanova(uniform(9) * 2, np.arange(9), axes=on("abc")), "widen it"),
         (lambda: fanova(uniform(9), np.arange(9), axes=on("abcd")), "none for d"),
         (

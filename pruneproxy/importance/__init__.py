@@ -3,8 +3,8 @@
 from pruneproxy.importance.biclusters import MEDOIDS, SIGNS, PanConfig, Partition, biclusters
 from pruneproxy.importance.distances import distances, mixed_distances
 from pruneproxy.importance.distributions import BANDWIDTHS, BOUNDARIES, densities, shares
-from pruneproxy.importance.fanova import AVERAGED, INACTIVE, OVER, fanova, interactions
-from pruneproxy.importance.forest import RELEASED, ForestConfig
+from pruneproxy.importance.fanova import AVERAGED, INACTIVE, OVER, fanova
+from pruneproxy.importance.forest import ForestConfig
 from pruneproxy.importance.weighted import WEIGHTS, importance_scale, multi_objective, weights
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "INACTIVE",
     "MEDOIDS",
     "OVER",
-    "RELEASED",
     "SIGNS",
     "WEIGHTS",
     "ForestConfig",
@@ -25,7 +24,6 @@ __all__ = [
     "distances",
     "fanova",
     "importance_scale",
-    "interactions",
     "mixed_distances",
     "multi_objective",
     "shares",

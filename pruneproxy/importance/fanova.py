@@ -1,13 +1,12 @@
 """Functional ANOVA: which share of the variance over the whole space each hyperparameter explains (Sec. 3.3.1, 6.1)."""
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.importance.forest import ForestConfig, Leaves, grow
+from pruneproxy.importance.forest import ForestConfig, grow
 from pruneproxy.space import Dimension, encoded, occurring
 
 INACTIVE = {
@@ -49,31 +48,9 @@ def fanova(
         return _of_mean_prediction(points, values, axes, forest or AVERAGED)
     forest = forest or ForestConfig()
     if inactive != "active":
-        found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest, _singles(axes))
+        found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest)
         return pd.DataFrame(found, index=_names(axes))
     return _among_active(points, values, axes, forest)
-
-
-def interactions(
-    settings: pd.DataFrame,
-    values,
-    *,
-    axes: Sequence[Dimension] | None = None,
-    inactive: str | None = None,
-    forest: ForestConfig | None = None,
-) -> pd.DataFrame:
-    """The share of the variance that each pair of hyperparameters explains beyond what each of both does alone.
-
-    A row per pair, `first` and `second`, with `importance` and `sd` as in `fanova`, the largest share first.
-    """
-    axes, points, values = _prepared(settings, values, axes, inactive)
-    if inactive == "active":
-        raise UserError("expected default, level or random for pairs with inactive hyperparameters, got active")
-    forest = forest or ForestConfig()
-    pairs = list(itertools.combinations(range(len(axes)), 2))
-    found = _shares(*_filled(points, axes, inactive, forest.seed), values, forest, pairs)
-    names = pd.DataFrame([(axes[i].field, axes[j].field) for i, j in pairs], columns=["first", "second"])
-    return names.assign(**found).sort_values("importance", ascending=False, ignore_index=True)
 
 
 def _of_mean_prediction(points, values, axes, forest) -> pd.DataFrame:
@@ -109,21 +86,13 @@ def _marginal(model, draws, column, low, high) -> np.ndarray:
     return model.predict(points.reshape(-1, draws.shape[1])).reshape(STEPS, -1).mean(axis=1)
 
 
-def _shares(points, below, values, forest, subsets) -> dict[str, np.ndarray]:
-    """Mean and deviation over the trees of the shares of some subsets of columns; 0 where nothing varies."""
+def _shares(points, below, values, forest) -> dict[str, np.ndarray]:
+    """Mean and deviation over the trees of the share of each column; 0 where nothing varies."""
     trees = grow(points, values, below, forest)
-    found = np.array([_of_tree(tree, subsets) for tree in trees if tree.variance() > 0])
+    found = np.array([tree.main_variances() / tree.variance() for tree in trees if tree.variance() > 0])
     if not found.size:
-        found = np.zeros((1, len(subsets)))
+        found = np.zeros((1, points.shape[1]))
     return {"importance": found.mean(axis=0), "sd": found.std(axis=0)}
-
-
-def _of_tree(tree: Leaves, subsets) -> list[float]:
-    alone, total = tree.main_variances(), tree.variance()
-    return [
-        (alone[subset[0]] if len(subset) == 1 else tree.joint_variance(subset) - alone[list(subset)].sum()) / total
-        for subset in subsets
-    ]
 
 
 def _among_active(points, values, axes, forest) -> pd.DataFrame:
@@ -135,8 +104,7 @@ def _among_active(points, values, axes, forest) -> pd.DataFrame:
         columns = np.flatnonzero(which.ravel() == place)
         if rows.sum() >= LEAST:
             filled = _filled(points[rows], axes, "random", forest.seed)
-            shares = _shares(*filled, values[rows], forest, [(column,) for column in columns])
-            found.iloc[columns] = np.column_stack([shares["importance"], shares["sd"]])
+            found.iloc[columns] = np.column_stack(list(_shares(*filled, values[rows], forest).values()))[columns]
     return found
 
 
@@ -185,10 +153,6 @@ def _prepared(settings, values, axes, inactive):
             f"inactive is one of {', '.join(INACTIVE)}"
         )
     return axes, points, values
-
-
-def _singles(axes):
-    return [(column,) for column in range(len(axes))]
 
 
 def _names(axes) -> pd.Index:

@@ -1,7 +1,6 @@
 """The variance of random forests over the box of hyperparameters, exact for each tree (Hutter et al. 2014)."""
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from pruneproxy.errors import UserError
 class ForestConfig:
     """A random forest: how many trees, the share of hyperparameters tried at a split, and when to stop splitting.
 
-    The released code of MO-fANOVA grows 100 trees to the end and tries 7 of 10 hyperparameters (`RELEASED`).
+    The released code of MO-fANOVA grows 100 trees to the end and tries 7 of 10 hyperparameters.
     """
 
     trees: int = 100
@@ -29,9 +28,6 @@ class ForestConfig:
                 "expected one or more trees, samples per leaf and levels, and a share of features in (0, 1], "
                 f"got {self.trees}, {self.min_leaf}, {self.depth} and {self.features}"
             )
-
-
-RELEASED = ForestConfig(trees=100, features=0.7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,23 +59,6 @@ class Leaves:
         order = np.argsort(ends, axis=0)
         ends, steps = np.take_along_axis(ends, order, axis=0), np.take_along_axis(steps, order, axis=0)
         return (np.diff(ends, axis=0) * steps.cumsum(axis=0)[:-1] ** 2).sum(axis=0)
-
-    def joint_variance(self, columns: Sequence[int]) -> float:
-        """The variance over different `columns` of the prediction's mean over all others, with effects of subsets."""
-        sides = [np.unique(np.concatenate([self.low[:, k], self.high[:, k]])) for k in columns]
-        weighted = self.centred * self.volume / (self.high[:, columns] - self.low[:, columns]).prod(axis=1)
-        # Every leaf adds to a block of cells: note its corners with alternating signs, then sum along each column.
-        cells = np.zeros([len(side) for side in sides])
-        for corner in itertools.product((0, 1), repeat=len(columns)):
-            ends = [(self.low, self.high)[end][:, k] for end, k in zip(corner, columns, strict=True)]
-            places = tuple(np.searchsorted(side, end) for side, end in zip(sides, ends, strict=True))
-            np.add.at(cells, places, (-1) ** sum(corner) * weighted)
-        for place in range(len(columns)):
-            cells = cells.cumsum(axis=place)
-        squares = cells[tuple(slice(-1) for _ in columns)] ** 2
-        for side in reversed(sides):
-            squares = squares @ np.diff(side)
-        return float(squares)
 
 
 def grow(points: np.ndarray, values: np.ndarray, below: Sequence[Callable], config: ForestConfig) -> list[Leaves]:

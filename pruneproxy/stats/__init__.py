@@ -13,10 +13,9 @@ from pruneproxy.stats.comparisons import (
     weighted_mean,
     welch,
 )
-from pruneproxy.stats.correlation import landscape_correlation, repeatability
 from pruneproxy.stats.ellipses import Ellipse, confidence_level, ellipse
 from pruneproxy.stats.equivalence import Equivalence, holm, tost
-from pruneproxy.stats.landscapes import landscape, log_points, roi, seed_deviation
+from pruneproxy.stats.landscapes import landscape, log_points, repeatability, roi, seed_deviation
 from pruneproxy.stats.resampling import Estimate, Replicates, bootstrap, estimate, replicate
 from pruneproxy.stats.risks import Risk, cross_risk, risk
 from pruneproxy.stats.transfer import (
@@ -46,7 +45,6 @@ __all__ = [
     "estimate",
     "holm",
     "landscape",
-    "landscape_correlation",
     "log_points",
     "null_interval",
     "p_value",

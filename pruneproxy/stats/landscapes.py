@@ -78,3 +78,11 @@ def log_points(frame: pd.DataFrame) -> np.ndarray:
             "expected positive weight decays and learning rates, got one that has no logarithm: leave it out"
         )
     return np.log10(points)
+
+
+def repeatability(frame: pd.DataFrame, *, value: str = "top1") -> float:
+    """Mean Spearman correlation between the landscapes of single seeds, the ceiling that noise sets; NaN for one."""
+    table = finished(frame, value).pivot_table(index=SETTING, columns="seed", values=value)
+    ranks = table.corr(method="spearman").to_numpy()
+    pairs = ranks[np.triu_indices(len(ranks), k=1)]
+    return float(np.nanmean(pairs)) if np.isfinite(pairs).any() else float("nan")

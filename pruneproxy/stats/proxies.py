@@ -11,6 +11,7 @@ from pruneproxy.stats.resampling import redrawn
 
 TARGET = "target"
 ANOTHER_SEED = "the network itself, another seed"
+MEASURES = ("correlation", "regret")
 COLUMNS = [
     *("proxy", "settings", "multiplications", "seconds"),
     *("correlation", "correlation low", "correlation high", "null high"),
@@ -74,17 +75,11 @@ def _judged(proxy: pd.Series, target: pd.DataFrame, k, replicates, seed) -> dict
     generator, k = np.random.default_rng(seed), min(k, len(proxy))
     picks = generator.integers(len(proxy), size=(min(replicates, 500), len(proxy)))
     hits = [stats.transfer.top_k_hit(proxy.to_numpy()[rows], known.to_numpy()[rows], k=k) for rows in picks]
-    return {
-        "correlation": found.correlation.value,
-        "correlation low": found.correlation.low,
-        "correlation high": found.correlation.high,
-        "null high": found.null[1],
-        "regret": found.regret.value,
-        "regret low": found.regret.low,
-        "regret high": found.regret.high,
-        "top-k hit": float(np.mean(hits)),
-        "chance regret": found.chance,
-    }
+    row = {"null high": found.null[1], "top-k hit": float(np.mean(hits)), "chance regret": found.chance}
+    for name in MEASURES:
+        one = getattr(found, name)
+        row |= {name: one.value, f"{name} low": one.low, f"{name} high": one.high}
+    return row
 
 
 def _mean(rows: list[dict]) -> dict:
@@ -119,21 +114,12 @@ def compared(
     shared = sorted(set.intersection(*(set(proxy.index) for proxy, _ in sides.values())))
     picks = redrawn(len(shared), replicates, np.random.default_rng(seed))
     found = {name: _resampled(*(side.loc[shared] for side in both), picks) for name, both in sides.items()}
-    rows = [
-        {"proxy": name, "settings": len(shared)}
-        | {
-            key: value
-            for measure in MEASURES
-            for key, value in _interval(measure, mine[measure] - found[against][measure], level).items()
-        }
-        for name, mine in found.items()
-        if name != against
-    ]
+    base, rows = found.pop(against), []
+    for name, mine in found.items():
+        gaps = (_interval(measure, mine[measure] - base[measure], level) for measure in MEASURES)
+        rows.append({"proxy": name, "settings": len(shared)} | next(gaps) | next(gaps))
     ends = [f"{measure}{end}" for measure in MEASURES for end in ("", " low", " high")]
     return pd.DataFrame(rows, columns=["proxy", "settings", *ends])
-
-
-MEASURES = ("correlation", "regret")
 
 
 def _resampled(proxy: pd.DataFrame, target: pd.DataFrame, picks: np.ndarray) -> dict[str, np.ndarray]:
@@ -159,10 +145,8 @@ def sure(table: pd.DataFrame, *, margin: float, by: str = "seconds") -> pd.DataF
     `ranks` says that the whole interval of the correlation lies above that of a shuffled proxy, `safe` that the whole
     interval of the regret lies within `margin` points.
     """
-    rows = table.assign(
-        ranks=table["correlation low"] > table["null high"],
-        safe=table["regret high"] <= margin,
-    )
+    shown = {"ranks": table["correlation low"] > table["null high"], "safe": table["regret high"] <= margin}
+    rows = table.assign(**shown)
     return rows.sort_values(by)[["proxy", "seconds", "multiplications", "ranks", "safe"]].reset_index(drop=True)
 
 
@@ -182,25 +166,13 @@ def screened(
     measured time; the `k` trainings are taken to cost as much as any other. `regret` has an interval over settings and
     is judged by the same accuracies from which the best of the `k` is taken.
     """
-    costs = _costs(configs)
-    rows = []
+    relative, rows = _costs(configs), []
     for name, proxy, target in _sides(_of_one_network(configs)):
-        share = costs.get(name, costs.get(TARGET, {}))
+        share = relative.get(name, relative.get(TARGET, {}))
         for k in sorted({min(k, len(proxy)) for k in ks}):
-            extra = k / len(proxy)
-            found = [
-                stats.transfer.transfer(proxy[number], target[number], k=k, replicates=replicates, seed=seed).regret
-                for number in proxy
-            ]
-            rows.append(
-                {
-                    "proxy": name,
-                    "k": k,
-                    "cost": share["multiplications"] + extra,
-                    "seconds": share["seconds"] + extra,
-                    "regret": float(np.mean([one.value for one in found])),
-                    "low": float(np.mean([one.low for one in found])),
-                    "high": float(np.mean([one.high for one in found])),
-                }
-            )
+            pairs = [(proxy[number], target[number]) for number in proxy]
+            found = [stats.transfer.transfer(*both, k=k, replicates=replicates, seed=seed).regret for both in pairs]
+            costs = (share[cost] + k / len(proxy) for cost in ("multiplications", "seconds"))
+            regrets = (float(np.mean([getattr(one, end) for one in found])) for end in ("value", "low", "high"))
+            rows.append((name, k, *costs, *regrets))
     return pd.DataFrame(rows, columns=["proxy", "k", "cost", "seconds", "regret", "low", "high"])

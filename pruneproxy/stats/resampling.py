@@ -29,7 +29,7 @@ class Replicates:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A measured value, its bootstrap interval, the resampled values, and the share of them that is defined."""
+    """A measured value, its bootstrap interval, and the resampled values."""
 
     value: float
     low: float
@@ -37,10 +37,6 @@ class Estimate:
     level: float
     samples: np.ndarray
     by: str
-
-    @property
-    def defined(self) -> float:
-        return float(np.isfinite(self.samples).mean())
 
 
 def replicate(

@@ -25,14 +25,6 @@ class Risk:
     def sd(self) -> float:
         return float(self.settings["risk"].std(ddof=0))
 
-    @property
-    def relative_mean(self) -> float:
-        return float(self.settings["relative_risk"].mean())
-
-    @property
-    def relative_sd(self) -> float:
-        return float(self.settings["relative_risk"].std(ddof=0))
-
 
 def risk(base: pd.DataFrame, pruned: pd.DataFrame, *, x: float = 0.5, value: str = "top1") -> Risk:
     """The `Risk` of the settings in the x-ROI of `base` when `pruned` is trained with them.

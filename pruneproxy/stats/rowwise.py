@@ -30,11 +30,6 @@ def inside(landscapes: Rows, x: float) -> np.ndarray:
     return landscapes.values >= landscapes.best[:, None] - x - TOLERANCE
 
 
-def size(landscapes: Rows, x: float) -> np.ndarray:
-    """The number of settings in the x-ROI of each row."""
-    return inside(landscapes, x).sum(axis=1)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Ellipses:
     """Ellipses of many regions, one entry per row, NaN where a region has too few settings for one."""

@@ -1,5 +1,8 @@
 """The same quantities as `Quantities`, from the numbers that the thesis prints; effects without replicates."""
 
+from collections.abc import Callable
+from itertools import product
+
 import numpy as np
 import pandas as pd
 
@@ -27,10 +30,7 @@ class Printed:
     small_shares = large_shares = _not_printed
 
     def centre_products(self):
-        return [
-            _effect(row, sum(row[name] - row[f"{name}_base"] for name in CENTRE.values()), row["region"])
-            for row in _pruned(self.ellipses)
-        ]
+        return self._shifts("lr", "weight_decay")
 
     def lr_shifts(self):
         return self._shifts("lr")
@@ -38,9 +38,10 @@ class Printed:
     def weight_decay_shifts(self):
         return self._shifts("weight_decay")
 
-    def _shifts(self, axis: str):
-        name = CENTRE[axis]
-        return [_effect(row, row[name] - row[f"{name}_base"], row["region"]) for row in _pruned(self.ellipses)]
+    def _shifts(self, *axes: str):
+        names = [CENTRE[axis] for axis in axes]
+        moved = ((row, sum(row[name] - row[f"{name}_base"] for name in names)) for row in _pruned(self.ellipses))
+        return [_effect(row, by, row["region"]) for row, by in moved]
 
     def mobilenet_global_lengths(self):
         return self._lengths("MobileNetV2", (1.0,), "global")
@@ -119,25 +120,18 @@ def _pruned(rows) -> list[dict]:
 
 def _pairs(rows) -> list[tuple[dict, dict]]:
     """(uniform, global) at equal targets."""
-    cases = _pruned(rows)
-    return [
-        (a, b)
-        for a in cases
-        for b in cases
-        if (a["method"], b["method"]) == ("uniform", "global")
-        and (a["model"], a["target"]) == (b["model"], b["target"])
-    ]
+    return _both(rows, lambda a, b: (a["target"], a["method"], b["method"]) == (b["target"], "uniform", "global"))
 
 
 def _steps(rows) -> list[tuple[dict, dict]]:
     """(milder, stronger) of one method."""
-    cases = _pruned(rows)
-    return [
-        (a, b)
-        for a in cases
-        for b in cases
-        if (a["model"], a["method"]) == (b["model"], b["method"]) and a["target"] > b["target"]
-    ]
+    return _both(rows, lambda a, b: a["method"] == b["method"] and a["target"] > b["target"])
+
+
+def _both(rows, wanted: Callable[[dict, dict], bool]) -> list[tuple[dict, dict]]:
+    """Pairs of pruned variants of one model."""
+    pairs = product(_pruned(rows), repeat=2)
+    return [(a, b) for a, b in pairs if a["model"] == b["model"] and wanted(a, b)]
 
 
 def _effect(row, value, detail: str = "") -> Effect:

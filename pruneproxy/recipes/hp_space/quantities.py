@@ -13,7 +13,7 @@ import pandas as pd
 
 from pruneproxy.evidence.effects import Effect, from_seeds, over, tails
 from pruneproxy.recipes.hp_space.noise import describe
-from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, family, published, variants
+from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, family, published, select, variants
 from pruneproxy.stats import Replicates, crossfit, replicate, rowwise
 from pruneproxy.stats.landscapes import SETTING, finished
 
@@ -55,14 +55,14 @@ class Quantities:
     @cached_property
     def tables(self) -> dict[Variant, np.ndarray]:
         """Per variant a row per setting and a column per seed, in one order for all variants of a network."""
-        return {key: table for network in self.draws for key, table in self._tables(network).items()}
-
-    def _tables(self, network: str) -> dict[Variant, np.ndarray]:
-        rows = finished(self.frame[self.frame["network"] == network], self.value)
-        wide = rows.pivot_table(index=SETTING, columns=["variant", "seed"], values=self.value)
-        of_network = [v for v in self.variants if v.network == network]
-        seeds = sorted(set.intersection(*(set(wide[v.name].columns) for v in of_network)))
-        return {v: wide[v.name][seeds].to_numpy(dtype=float) for v in of_network}
+        found = {}
+        for network in self.draws:
+            rows = finished(self.frame[self.frame["network"] == network], self.value)
+            wide = rows.pivot_table(index=SETTING, columns=["variant", "seed"], values=self.value)
+            of_network = [v for v in self.variants if v.network == network]
+            seeds = sorted(set.intersection(*(set(wide[v.name].columns) for v in of_network)))
+            found |= {v: wide[v.name][seeds].to_numpy(dtype=float) for v in of_network}
+        return found
 
     @cached_property
     def noise(self) -> dict[str, str]:
@@ -112,9 +112,8 @@ class Quantities:
         return Effect(label=label, value=value, samples=samples, seeds=draws.runs, mirrored=mirrored)
 
     def correlations(self) -> list[Effect]:
-        return [
-            self.drawn(v, rowwise.spearman(self.rows(base), self.rows(v)), mirrored=True) for base, v in self.pruned()
-        ]
+        pairs = ((v, self.rows(base), self.rows(v)) for base, v in self.pruned())
+        return [self.drawn(v, rowwise.spearman(a, b), mirrored=True) for v, a, b in pairs]
 
     def band_correlations(self) -> list[Effect]:
         return [self.drawn(v, self.ellipses[v, 1.0].correlation) for v in self.variants]
@@ -123,28 +122,22 @@ class Quantities:
         return [self.drawn(v, self.ellipses[v, 1.0].angle) for v in self.variants]
 
     def centre_products(self) -> list[Effect]:
-        return [
-            self.drawn(v, self._shift(base, v, x, "lr") + self._shift(base, v, x, "weight_decay"), _region(x))
-            for base, v, x in self._fitted()
-        ]
+        return self._shifts("lr", "weight_decay")
 
     def lr_shifts(self) -> list[Effect]:
-        return [self.drawn(v, self._shift(base, v, x, "lr"), _region(x)) for base, v, x in self._fitted()]
+        return self._shifts("lr")
 
     def weight_decay_shifts(self) -> list[Effect]:
-        return [self.drawn(v, self._shift(base, v, x, "weight_decay"), _region(x)) for base, v, x in self._fitted()]
+        return self._shifts("weight_decay")
 
-    def _fitted(self) -> Iterator[tuple[Variant, Variant, float]]:
-        """Every 1.0-ROI, and the 0.5-ROIs that hold enough settings for an ellipse, as in Table 4.1."""
-        return (
-            (base, v, x)
-            for base, v in self.pruned()
-            for x in REGIONS
-            if x == max(REGIONS) or np.isfinite(self._shift(base, v, x, "lr")[0])
-        )
+    def _shifts(self, *axes: str) -> list[Effect]:
+        """How far centres move along some axes together.
 
-    def _shift(self, base, variant, x, axis) -> np.ndarray:
-        return getattr(self.ellipses[variant, x], axis) - getattr(self.ellipses[base, x], axis)
+        In every 1.0-ROI, and in the 0.5-ROIs that hold enough settings for an ellipse, as in Table 4.1.
+        """
+        found = [(v, x, self.ellipses[base, x], self.ellipses[v, x]) for base, v in self.pruned() for x in REGIONS]
+        moved = [(v, x, sum(getattr(to, name) - getattr(at, name) for name in axes)) for v, x, at, to in found]
+        return [self.drawn(v, by, _region(x)) for v, x, by in moved if x == max(REGIONS) or np.isfinite(by[0])]
 
     def mobilenet_global_lengths(self) -> list[Effect]:
         return self._lengths("MobileNetV2", (1.0,), "global")
@@ -198,21 +191,17 @@ class Quantities:
         return [self._of_seeds(v, self.risk_by_seed(base, v)) for base, v in self.pruned()]
 
     def risk_rises(self) -> list[Effect]:
-        return [
-            self._of_seeds(v, self.risk_by_seed(base, v) - self.risk_by_seed(base, base)) for base, v in self.pruned()
-        ]
+        return [self._rise(base, base, v) for base, v in self.pruned()]
 
     def method_gaps(self) -> list[Effect]:
-        return [
-            self._of_seeds(a, self.risk_by_seed(base, b) - self.risk_by_seed(base, a), _at(a))
-            for base, a, b in self.pairs()
-        ]
+        return [self._rise(base, a, b, _at(a)) for base, a, b in self.pairs()]
 
     def strength_gaps(self) -> list[Effect]:
-        return [
-            self._of_seeds(b, self.risk_by_seed(base, b) - self.risk_by_seed(base, a), _from(a, b))
-            for base, a, b in self.steps()
-        ]
+        return [self._rise(base, a, b, _from(a, b)) for base, a, b in self.steps()]
+
+    def _rise(self, base: Variant, before: Variant, after: Variant, label: str = "") -> Effect:
+        """The mean risk of one variant minus that of another."""
+        return self._of_seeds(after, self.risk_by_seed(base, after) - self.risk_by_seed(base, before), label)
 
     def small_shares(self) -> list[Effect]:
         return self._shares("MobileNetV2", "ResNet-56")
@@ -245,14 +234,11 @@ class Quantities:
     def _two_metrics(self):
         if "top5" not in self.frame:
             return
-        for network in self.networks("ResNet-50"):
-            both = self.frame[
-                (self.frame["network"] == network) & self.frame["top1"].notna() & self.frame["top5"].notna()
-            ]
-            for variant in (v for v in self.variants if v.network == network):
-                rows = both[both["variant"] == variant.name]
-                if len(rows):
-                    yield variant, *(self._alone(rows, metric, variant) for metric in ("top1", "top5"))
+        both = self.frame.dropna(subset=["top1", "top5"])
+        for variant in (v for v in self.variants if v.network in self.networks("ResNet-50")):
+            rows = select(both, variant)
+            if len(rows):
+                yield variant, *(self._alone(rows, metric, variant) for metric in ("top1", "top5"))
 
     def _alone(self, rows, metric, variant) -> rowwise.Rows:
         """Replicates of one metric; equal seeds pick equal runs, so that both metrics of a run stay together."""
@@ -276,10 +262,8 @@ class Quantities:
         return None if np.isnan(gain).any() else gain
 
     def best_transfers(self) -> list[Effect]:
-        return [
-            self._of_seeds(v, crossfit.at_best(self.tables[base], self.tables[v], self._weights(v)) - self.best(v))
-            for base, v in self.pruned()
-        ]
+        pairs = [(v, (self.tables[base], self.tables[v], self._weights(v))) for base, v in self.pruned()]
+        return [self._of_seeds(v, crossfit.at_best(*sides) - self.best(v)) for v, sides in pairs]
 
 
 def _region(x: float) -> str:
