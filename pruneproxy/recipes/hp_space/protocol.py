@@ -103,71 +103,33 @@ PAPER = {
     )
 }
 
-_SMALL = {
-    "data": "fashion_mnist",
-    "augment": "flip",
-    "train_images": 1000,  # few enough to be fitted nearly perfectly, as the thesis's networks fit theirs
-    "batch_size": 64,
-    "seeds": 5,
-}
-
+# So few images are fitted nearly perfectly, as the thesis's networks fit theirs.
+_SMALL = {"data": "fashion_mnist", "augment": "flip", "train_images": 1000, "batch_size": 64, "seeds": 5}
+_LAB_RESNET = (
+    {"model": "resnet8", "size": 10, "epochs": 30, "evaluate_every": 30}
+    | {"lr_log10": (-1.75, -0.25), "lr_points": 7}
+    | {"weight_decay_log10": (-4.0, -1.5), "weight_decay_points": 6}
+)
+_LAB_MOBILENET = (
+    {"width": 0.25, "size": 8, "batch_size": 128, "targets": (0.4,), "epochs": 20, "evaluate_every": 20}
+    | {"lr_log10": (-1.5, -0.5), "lr_points": 5}
+    | {"weight_decay_log10": (-4.0, -1.75), "weight_decay_points": 4}
+)
+_GPU = (
+    {"epochs": 30, "precision": "bfloat16", "evaluate_every": 5}
+    | {"lr_log10": (-2.4, 0.0), "lr_points": 7}
+    | {"weight_decay_log10": (-4.8, -2.4), "weight_decay_points": 7}
+)
+_SMOKE = (
+    {"model": "resnet8", "width": 0.5, "data": "digits", "augment": "none", "train_images": 300, "eval_images": 180}
+    | {"epochs": 2, "batch_size": 32, "targets": (0.6,), "evaluate_every": 2}
+    | {"lr_log10": (-2.0, 0.0), "lr_points": 3, "weight_decay_log10": (-4.0, -2.0), "weight_decay_points": 3}
+)
 CUTS = {
     "paper": {name: {} for name in PAPER},
-    "gpu": {
-        "resnet56": {
-            "epochs": 30,
-            "precision": "bfloat16",
-            "lr_points": 7,
-            "weight_decay_points": 7,
-            "lr_log10": (-2.4, 0.0),
-            "weight_decay_log10": (-4.8, -2.4),
-            "evaluate_every": 5,
-        },
-    },
-    "lab": {
-        "resnet56": _SMALL
-        | {
-            "model": "resnet8",
-            "size": 10,
-            "lr_log10": (-1.75, -0.25),
-            "weight_decay_log10": (-4.0, -1.5),
-            "lr_points": 7,
-            "weight_decay_points": 6,
-            "epochs": 30,
-            "evaluate_every": 30,
-        },
-        "mobilenet_v2": _SMALL
-        | {
-            "width": 0.25,
-            "size": 8,
-            "batch_size": 128,
-            "targets": (0.4,),
-            "lr_log10": (-1.5, -0.5),
-            "weight_decay_log10": (-4.0, -1.75),
-            "lr_points": 5,
-            "weight_decay_points": 4,
-            "epochs": 20,
-            "evaluate_every": 20,
-        },
-    },
-    "smoke": {
-        "resnet56": {
-            "model": "resnet8",
-            "width": 0.5,
-            "data": "digits",
-            "augment": "none",
-            "train_images": 300,
-            "eval_images": 180,
-            "epochs": 2,
-            "batch_size": 32,
-            "lr_points": 3,
-            "weight_decay_points": 3,
-            "lr_log10": (-2.0, 0.0),
-            "weight_decay_log10": (-4.0, -2.0),
-            "targets": (0.6,),
-            "evaluate_every": 2,
-        },
-    },
+    "gpu": {"resnet56": _GPU},
+    "lab": {"resnet56": _SMALL | _LAB_RESNET, "mobilenet_v2": _SMALL | _LAB_MOBILENET},
+    "smoke": {"resnet56": _SMOKE},
 }
 PROTOCOL = Protocol(
     paper=PAPER,

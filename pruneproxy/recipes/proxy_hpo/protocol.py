@@ -136,19 +136,11 @@ PAPER = {
     )
 }
 
-_LAB = {
-    "train_images": 1000,
-    "eval_images": 1000,
-    "batch_size": (16, 256),
-    "experiments": ("main", "timing", "cross"),
-    "optimizers": ("tpe",),
-    "trials": 20,
-    "trainings": 2,
-    "epochs": 9,  # rungs of Hyperband at 1, 3 and 9
-    "prune.channels.batch": 256,
-    "train.batch_size": 64,
-    "timed_batches": (64, 256),
-}
+_LAB = (
+    {"train_images": 1000, "eval_images": 1000, "batch_size": (16, 256), "train.batch_size": 64}
+    | {"epochs": 9, "trials": 20, "trainings": 2, "optimizers": ("tpe",)}  # rungs of Hyperband at 1, 3 and 9
+    | {"experiments": ("main", "timing", "cross"), "prune.channels.batch": 256, "timed_batches": (64, 256)}
+)
 _LAB_NETWORKS = {
     "resnet56": {"model": "resnet14", "size": 10},
     "vgg16_bn": {"width": 0.125, "size": 32, "precision": "bfloat16"},
@@ -161,54 +153,30 @@ _LAB_DATASETS = {  # the second is another data set, not one of more classes: so
 _LAB_WHOLE = {
     "experiments": tuple(EXPERIMENTS),
     "optimizers": ("tpe", "gp", "cma-es"),
-    "family": ("resnet8",),
-    "shallower": "resnet8",
-    "smaller": 6,
     "trials_five": 30,
     "configs": 20,
-}
-_SMOKE = {
-    "data": "digits",
-    "augment": "none",
-    "train_images": 200,
-    "eval_images": 100,
-    "test_images": 100,
-    "batch_size": (16, 64),
-    "optimizers": ("tpe",),
-    "trials": 3,
-    "seeds": 2,
-    "epochs": 2,
-    "prune.channels.batch": 32,
-    "train.batch_size": 32,
-    "timed_batches": (32,),
-    "repeats": 3,
-}
+} | {"family": ("resnet8",), "shallower": "resnet8", "smaller": 6}
+_SMOKE = (
+    {"data": "digits", "augment": "none", "train_images": 200, "eval_images": 100, "test_images": 100}
+    | {"batch_size": (16, 64), "train.batch_size": 32, "epochs": 2, "trials": 3, "seeds": 2, "optimizers": ("tpe",)}
+    | {"prune.channels.batch": 32, "timed_batches": (32,), "repeats": 3}
+)
+_SMOKE_WHOLE = (
+    {"model": "resnet8", "width": 0.5, "optimizers": ("tpe", "gp", "cma-es"), "trials_five": 4}
+    | {"family": ("resnet8",), "shallower": "resnet8", "smaller": 4}
+    | {"configs": 4, "proxy_seeds": 1, "target_seeds": 2}
+)
+_GPU = {"epochs": 30, "trials": 25, "trials_five": 50, "seeds": 3, "precision": "bfloat16", "evaluate_every": 2}
 CUTS = {
     "paper": {name: {} for name in PAPER},
-    "gpu": {
-        name: {"epochs": 30, "trials": 25, "trials_five": 50, "seeds": 3, "precision": "bfloat16", "evaluate_every": 2}
-        for name in PAPER
-        if name.endswith("cifar10")
-    },
+    "gpu": {name: _GPU for name in PAPER if name.endswith("cifar10")},
     "lab": {
         f"{network}-{dataset}": _LAB | images | small
         for dataset, images in _LAB_DATASETS.items()
         for network, small in _LAB_NETWORKS.items()
     },
     "smoke": {
-        "resnet56-cifar10": _SMOKE
-        | {
-            "model": "resnet8",
-            "width": 0.5,
-            "optimizers": ("tpe", "gp", "cma-es"),
-            "trials_five": 4,
-            "family": ("resnet8",),
-            "shallower": "resnet8",
-            "smaller": 4,
-            "configs": 4,
-            "proxy_seeds": 1,
-            "target_seeds": 2,
-        },
+        "resnet56-cifar10": _SMOKE | _SMOKE_WHOLE,
         "mobilenet_v2-cifar10": _SMOKE | {"width": 0.1, "experiments": ("main", "timing", "cross")},
     },
 }

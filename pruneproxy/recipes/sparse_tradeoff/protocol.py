@@ -94,13 +94,7 @@ _MLP = RunSpec(
     data=DataConfig(holdout=0.0),
     model=ModelConfig(name="mlp", widths=(1000, 1000, 1000), dropout=0.3),
     train=TrainConfig(
-        epochs=200,
-        batch_size=128,
-        lr=0.01,
-        schedule="constant",
-        momentum=0.9,
-        weight_decay=2e-4,
-        evaluate_on="test",
+        epochs=200, batch_size=128, lr=0.01, schedule="constant", momentum=0.9, weight_decay=2e-4, evaluate_on="test"
     ),
     sparse=SparseConfig(method="dense", interval=420, end=0.8),
 )
@@ -142,66 +136,28 @@ PAPER = {
     )
 }
 _GPU = {"seeds": 3, "searches": 3, "trials": 200, "random_trials": 500, "longest": 50, "epochs": 40, "top": 10}
-_LAB = {
-    "eval_images": 1000,
-    "space": "fixed",
-    "folds": 3,
-    "searches": 3,
-    "swept": (0.5, 0.8, 0.9, 0.975),
+_LAB = {"eval_images": 1000, "space": "fixed", "folds": 3, "searches": 3, "swept": (0.5, 0.8, 0.9, 0.975), "top": 3} | {
     "random_spaces": ("text", "fixed"),
     "random_trials": 150,
 }
-_LAB_MLP = _LAB | {
-    "train_images": 5000,
-    "widths": (256, 256, 256),
-    "batch_size": 32,
-    "epochs": 10,
-    "longest": 10,
-    "interval": 40,
-    "sparsities": (0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.975, 0.99),
-    "trials": 70,
-    "widest": 256,
-    "most_layers": 6,
-    "top": 3,
-}
-_LAB_RESNET = _LAB | {  # data that so small a network learns from so few images
-    "train_images": 2000,
-    "size": 14,
-    "width": 0.5,
-    "blocks": (1, 1, 1),
-    "batch_size": 64,
-    "epochs": 8,
-    "longest": 8,
-    "interval": 16,
-    "precision": "bfloat16",
-    "sparsities": (0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99),
-    "trials": 40,
-    "most_blocks": 2,
-    "top": 3,
-    "random_trials": 100,
-}
-_SMOKE = {
-    "data": "digits",
-    "train_images": 300,
-    "eval_images": 100,
-    "test_images": 200,
-    "seeds": 2,
-    "batch_size": 32,
-    "epochs": 3,
-    "interval": 5,
-    "sparsities": (0.5, 0.9, 0.99),
-    "space": "fixed",
-    "trials": 8,
-    "searches": 1,
-    "folds": 2,
-    "widest": 32,
-    "most_layers": 4,
-    "longest": 4,
-    "top": 2,
-    "swept": (0.5, 0.9),
-    "random_spaces": ("text", "fixed"),
-    "random_trials": 16,
-}
+_LAB_MLP = (
+    _LAB
+    | {"train_images": 5000, "widths": (256, 256, 256), "batch_size": 32, "epochs": 10, "longest": 10, "interval": 40}
+    | {"sparsities": (0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.975, 0.99), "trials": 70, "widest": 256, "most_layers": 6}
+)
+# Data that so small a network learns from so few images.
+_LAB_RESNET = (
+    _LAB
+    | {"train_images": 2000, "size": 14, "width": 0.5, "blocks": (1, 1, 1), "batch_size": 64, "precision": "bfloat16"}
+    | {"epochs": 8, "longest": 8, "interval": 16, "sparsities": (0.3, 0.5, 0.6, 0.8, 0.9, 0.95, 0.99)}
+    | {"trials": 40, "most_blocks": 2, "random_trials": 100}
+)
+_SMOKE = (
+    {"data": "digits", "train_images": 300, "eval_images": 100, "test_images": 200, "seeds": 2, "batch_size": 32}
+    | {"epochs": 3, "longest": 4, "interval": 5, "sparsities": (0.5, 0.9, 0.99), "space": "fixed", "trials": 8}
+    | {"searches": 1, "folds": 2, "widest": 32, "most_layers": 4, "top": 2, "swept": (0.5, 0.9)}
+    | {"random_spaces": ("text", "fixed"), "random_trials": 16}
+)
 CUTS = {
     "paper": {name: {} for name in PAPER},
     "gpu": {name: _GPU for name in PAPER if name not in ("higgs", "svhn")},
