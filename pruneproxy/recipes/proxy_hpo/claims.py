@@ -22,22 +22,16 @@ COLUMNS = {  # what is read of each table
     "timings": [*CASE, "arm", "batch_size", "samples", "parameters", "id"],
     "widths": [*CASE, "source", "place", "share"],
 }
+MAIN, FIVE_ONLY, CROSS = (("winners", name) for name in ("main", "five", "cross"))
 TABLES = {  # what the verdict on a claim rests on: tables and, of winners, experiments
-    "PH-01": (("winners", "main"),),
-    "PH-02": (("winners", "main"),),
-    "PH-03": (("winners", "main"),),
-    "PH-04": (("timings", ""),),
-    "PH-05": (("timings", ""),),
-    "PH-06": (("winners", "feasibility"), ("winners", "main")),
+    **dict.fromkeys(("PH-01", "PH-02", "PH-03"), (MAIN,)),
+    **dict.fromkeys(("PH-04", "PH-05"), (("timings", ""),)),
+    "PH-06": (("winners", "feasibility"), MAIN),
     "PH-07": (("curves", ""),),
-    "PH-08": (("winners", "family"), ("winners", "main")),
-    "PH-09": (("winners", "cross"),),
-    "PH-10": (("winners", "cross"),),
-    "PH-11": (("winners", "cross"),),
-    "PH-12": (("winners", "five"),),
-    "PH-13": (("winners", "five"), ("winners", "main")),
-    "PH-14": (("winners", "five"),),
-    "PH-15": (("winners", "five"),),
+    "PH-08": (("winners", "family"), MAIN),
+    **dict.fromkeys(("PH-09", "PH-10", "PH-11"), (CROSS,)),
+    **dict.fromkeys(("PH-12", "PH-14", "PH-15"), (FIVE_ONLY,)),
+    "PH-13": (FIVE_ONLY, MAIN),
 }
 
 
@@ -73,11 +67,10 @@ def alike_networks_exchange(found) -> Ruling | None:
 def worst_pair(found) -> Ruling | None:
     """PH-10."""
     losses = _exchanges(found, by_dataset=False)
-    if WORST not in losses:
+    worst = losses.pop(WORST, None)
+    if worst is None:
         return None
-    return _all_above(
-        [difference(f"over {_named(pair)}", losses[WORST], loss) for pair, loss in losses.items() if pair != WORST]
-    )
+    return _all_above([difference(f"over {_named(pair)}", worst, loss) for pair, loss in losses.items()])
 
 
 def _all_above(effects: list[Effect]) -> Ruling | None:

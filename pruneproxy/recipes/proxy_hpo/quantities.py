@@ -97,11 +97,8 @@ class Quantities:
         if pairs.empty:
             return []
         name = ", ".join(filter(None, (_title(case), more.get("optimizer") or more.get("source"))))
-        effect = resampled(name, pairs.to_numpy(), self.replicates, self._generator(what, *case, name))
+        effect = resampled(name, pairs.to_numpy(), self.replicates, generator_of(self.seed, what, *case, name))
         return [_of_network(case, effect, **more)]
-
-    def _generator(self, *names) -> np.random.Generator:
-        return generator_of(self.seed, *names)
 
     def time_reductions(self) -> list[Cell]:
         """Percent of the forward and backward time that the pruned copy saves, the mean over batch sizes."""
@@ -122,7 +119,7 @@ class Quantities:
         return both.groupby(CASE, sort=False)
 
     def _timed(self, case, rows, function) -> Cell:
-        generator = self._generator("time", *case)
+        generator = generator_of(self.seed, "time", *case)
         shares, kept = [], []
         for row in rows.itertuples():
             full, narrow = (self._medians(times, generator) for times in (row.samples, row.samples_proxy))
@@ -143,7 +140,7 @@ class Quantities:
         rows = rows[rows["source"] == OWN]
         found = []
         for case, group in rows.groupby(CASE, sort=False):
-            picks = redrawn(len(group), self.replicates, self._generator("depth", *case))
+            picks = redrawn(len(group), self.replicates, generator_of(self.seed, "depth", *case))
             sides = (group[name].to_numpy(dtype=float)[picks] for name in ("place", "share"))
             effect = from_draws(_title(case), CORRELATIONS["spearman"](*sides), mirrored=True)
             found.append(_of_network(case, effect))
@@ -170,7 +167,7 @@ class Quantities:
 
     def _curve(self, case, target, proxy, share) -> Cell:
         gap = proxy - target
-        moved = gap.mean(axis=0) + deviations(gap, self.replicates, self._generator("curve", *case))
+        moved = gap.mean(axis=0) + deviations(gap, self.replicates, generator_of(self.seed, "curve", *case))
         bands = target.std(axis=0, ddof=1) + proxy.std(axis=0, ddof=1) if len(gap) > 1 else np.nan
         effect = Effect(
             label=_title(case),
@@ -204,7 +201,7 @@ class Quantities:
         freedom = len(proxy) + len(target) - 2
         spread = ((len(proxy) - 1) * proxy.var() + (len(target) - 1) * target.var()) / freedom if freedom > 1 else 0
         if spread > 0:
-            generator = self._generator("distance", *case, name)
+            generator = generator_of(self.seed, "distance", *case, name)
             moved = [deviations(side.to_numpy(), self.replicates, generator) for side in (proxy, target)]
             value, samples = abs(gap) / np.sqrt(spread), np.abs(gap + moved[0] - moved[1]) / np.sqrt(spread)
         else:  # one search each, or searches that all agree
@@ -226,7 +223,7 @@ class Quantities:
                 sides = importance_of_searches(part, arms[source], np.ptp(scaled(trials), axis=0))
                 importance, values = (side.to_numpy() for side in sides)
                 if len(values) > 1:
-                    picks = redrawn(len(values), self.replicates, self._generator("importance", *case, source))
+                    picks = redrawn(len(values), self.replicates, generator_of(self.seed, "importance", *case, source))
                     ranks = CORRELATIONS["spearman"](importance[picks].mean(axis=1), values[picks].std(axis=1, ddof=1))
                     label = f"search on {source}, {_title(case)}"
                     effect = from_draws(label, ranks, seeds=len(values), mirrored=True)

@@ -12,45 +12,24 @@ from pruneproxy.recipes.sparse_tradeoff.protocol import Case
 from pruneproxy.search import MEASURES
 
 CASE = ["dataset", "architecture", "data", "title"]
-FIELDS = {  # of a spec, or of the settings that a search has chosen
-    "algorithm": "sparse.method",
-    "sparsity": "sparse.density",
-    "update_frequency": "sparse.interval",
-    "update_end": "sparse.end",
-    "distribution": "sparse.allocation",
-    "layers": "model.sizes.layers",
-    "first": "model.sizes.first",
-    "middle": "model.sizes.middle",
-    "last": "model.sizes.last",
-    "block1": "model.blocks.0",
-    "block2": "model.blocks.1",
-    "block3": "model.blocks.2",
-    "lr": "train.lr",
-    "schedule": "train.schedule",
-    "momentum": "train.momentum",
-    "weight_decay": "train.weight_decay",
-    "batch_size": "train.batch_size",
-    "epochs": "train.epochs",
-    "use_dropout": "switch.dropout",
-    "dropout": "model.dropout",
-    "use_smoothing": "switch.label_smoothing",
-    "smoothing": "train.label_smoothing",
-}
+FIELDS = (  # of a spec, or of the settings that a search has chosen
+    {"algorithm": "sparse.method", "sparsity": "sparse.density", "update_frequency": "sparse.interval"}
+    | {"update_end": "sparse.end", "distribution": "sparse.allocation"}
+    | {name: f"model.sizes.{name}" for name in ("layers", "first", "middle", "last")}
+    | {f"block{stage + 1}": f"model.blocks.{stage}" for stage in range(3)}
+    | {name: f"train.{name}" for name in ("lr", "schedule", "momentum", "weight_decay", "batch_size", "epochs")}
+    | {"use_dropout": "switch.dropout", "dropout": "model.dropout"}
+    | {"use_smoothing": "switch.label_smoothing", "smoothing": "train.label_smoothing"}
+)
 HYPER = list(FIELDS)
-NAMES = {name: name.replace("_", " ") for name in HYPER} | {  # those of Table 4.2
-    "distribution": "sparsity distribution",
-    "layers": "MLP layers",
-    "first": "size first MLP layer",
-    "middle": "size middle MLP layer",
-    "last": "size last MLP layer",
-    "block1": "size conv block 1",
-    "block2": "size conv block 2",
-    "block3": "size conv block 3",
-    "lr": "initial learning rate",
-    "schedule": "learning rate scheduler",
-    "use_smoothing": "use label smoothing",
-    "smoothing": "label smoothing",
-}
+NAMES = (  # those of Table 4.2
+    {name: name.replace("_", " ") for name in HYPER}
+    | {"distribution": "sparsity distribution", "layers": "MLP layers"}
+    | {name: f"size {name} MLP layer" for name in ("first", "middle", "last")}
+    | {f"block{stage}": f"size conv block {stage}" for stage in (1, 2, 3)}
+    | {"lr": "initial learning rate", "schedule": "learning rate scheduler"}
+    | {"use_smoothing": "use label smoothing", "smoothing": "label smoothing"}
+)
 OF_SPARSE = ("sparsity", "update_frequency", "update_end", "distribution")
 MEASURED = ["error", "inference", "training"]
 TRIALS = [*CASE, "space", "sampler", "search_seed", "number", *HYPER, *MEASURED, "folds", "state", "seconds", "id"]
@@ -139,18 +118,10 @@ def version(algorithm: str, sparsity: float | None) -> str:
 
 def _run(record: dict) -> dict:
     facts, values = record.get("sparse", {}), {name: MEASURES[name](record) for name in MEASURED}
-    return hyperparameters(record["spec"]) | {
-        "label": facts.get("label", "dense"),
-        "updates": facts.get("updates", 0),
-        "seed": record["spec"]["seed"],
-        "top1": 100 - values["error"],
-        **values,
-        "seconds": record["cost"]["seconds"],
-        "train_images": record["data"].get("train_images"),
-        "test_images": record["data"].get("eval_images"),
-        "status": record["status"],
-        "id": record["id"],
-    }
+    about = {"label": facts.get("label", "dense"), "updates": facts.get("updates", 0), "seed": record["spec"]["seed"]}
+    about |= {"seconds": record["cost"]["seconds"], "status": record["status"], "id": record["id"]}
+    images = {"train_images": record["data"].get("train_images"), "test_images": record["data"].get("eval_images")}
+    return hyperparameters(record["spec"]) | values | {"top1": 100 - values["error"]} | about | images
 
 
 def _trials(about, record) -> list[dict]:
@@ -196,13 +167,8 @@ def _depth(model: Mapping, found: Mapping) -> dict:
     if widths:
         middle = widths[math.ceil(len(widths) / 2) - 1]
         found = {"layers": len(widths), "first": widths[0], "middle": middle, "last": widths[-1]}
-    layers = found["layers"] or 0
-    return {
-        "layers": found["layers"],
-        "first": found["first"],
-        "middle": found["middle"] if layers > 2 else None,
-        "last": found["last"] if layers > 1 else None,
-    }
+    fewest = {"layers": 0, "first": 0, "middle": 3, "last": 2}  # layers of a network that has such a size
+    return {name: found[name] if (found["layers"] or 0) >= least else None for name, least in fewest.items()}
 
 
 def _at(spec: object, field: str) -> object:

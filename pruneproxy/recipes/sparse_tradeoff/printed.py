@@ -1,5 +1,7 @@
 """The same quantities as `Quantities`, from the numbers that the thesis prints, taken as exact: no replicates."""
 
+from collections.abc import Callable
+
 import pandas as pd
 
 from pruneproxy import published
@@ -12,6 +14,16 @@ PART = "sparse_tradeoff"
 ROUNDED = 0.005  # half the last place of a relative cost
 IMPORTANCES = {"error": "table-6.1", "inference": "table-D.1", "training": "table-D.2"}
 LR = "initial learning rate"
+
+
+def _of_rows(table: str, function: Callable[[dict], float]) -> Callable[["Printed"], dict[str, Effect]]:
+    """The quantity that a function of each data set's row of a table gives."""
+
+    def effects(self) -> dict[str, Effect]:
+        rows = published.read(PART, table).to_dict("records")
+        return {row["dataset"]: exact(row["dataset"], function(row)) for row in rows}
+
+    return effects
 
 
 class Printed(Pairs):
@@ -44,41 +56,24 @@ class Printed(Pairs):
             ]
         }
 
-    def fixed_volumes(self) -> dict[str, Effect]:
-        return _column("table-5.2", lambda row: row["hypervolume"])
-
-    def search_volumes(self) -> dict[str, Effect]:
-        return _column("table-5.5", lambda row: row["hypervolume_ratio_printed"])
-
-    def sweep_volumes(self) -> dict[str, Effect]:
-        return _column("table-5.8", lambda row: row["hypervolume_ratio_printed"])
-
-    def search_gains(self) -> dict[str, Effect]:
-        return _column("table-5.5", lambda row: row["accuracy_improvement_printed_points"])
-
-    def sweep_gains(self) -> dict[str, Effect]:
-        return _column("table-5.8", lambda row: row["accuracy_improvement_printed_points"])
+    fixed_volumes = _of_rows("table-5.2", lambda row: row["hypervolume"])
+    search_volumes = _of_rows("table-5.5", lambda row: row["hypervolume_ratio_printed"])
+    sweep_volumes = _of_rows("table-5.8", lambda row: row["hypervolume_ratio_printed"])
+    search_gains = _of_rows("table-5.5", lambda row: row["accuracy_improvement_printed_points"])
+    sweep_gains = _of_rows("table-5.8", lambda row: row["accuracy_improvement_printed_points"])
+    dense_shares = _of_rows("table-5.6", lambda row: row["derived_dense_count"] / row["configurations"])
+    set_shares = _of_rows("table-5.6", lambda row: row["derived_set_count"] / _sparse(row))
+    mean_sparsities = _of_rows("table-5.6", lambda row: row["average_sparsity_if_sparse"])
+    sparse_top_shares = _of_rows("table-5.7", lambda row: 1 - row["dense_configurations"] / TOP)
 
     def correlation_gaps(self) -> dict[str, list[Effect]]:
-        gaps = {
-            cost: _column(
-                "table-5.4", lambda row, cost=cost: row[f"rho_accuracy_{cost}"] - row["rho_inference_training"]
-            )
-            for cost in COSTS
+        rows = published.read(PART, "table-5.4").to_dict("records")
+        return {
+            row["dataset"]: [
+                exact(row["dataset"], row[f"rho_accuracy_{cost}"] - row["rho_inference_training"]) for cost in COSTS
+            ]
+            for row in rows
         }
-        return {name: [gaps[cost][name] for cost in COSTS] for name in gaps["training"]}
-
-    def dense_shares(self) -> dict[str, Effect]:
-        return _column("table-5.6", lambda row: row["derived_dense_count"] / row["configurations"])
-
-    def set_shares(self) -> dict[str, Effect]:
-        return _column("table-5.6", lambda row: row["derived_set_count"] / _sparse(row))
-
-    def mean_sparsities(self) -> dict[str, Effect]:
-        return _column("table-5.6", lambda row: row["average_sparsity_if_sparse"])
-
-    def sparse_top_shares(self) -> dict[str, Effect]:
-        return _column("table-5.7", lambda row: 1 - row["dense_configurations"] / TOP)
 
     def algorithm_importances(self) -> dict[str, list[Effect]]:
         return _by_dataset(
@@ -154,11 +149,6 @@ def _nearest(row, cost: str) -> float:
 
 def _sparse(row) -> int:
     return sum(row[f"derived_{method}_count"] for method in METHODS)
-
-
-def _column(table: str, function) -> dict[str, Effect]:
-    rows = published.read(PART, table).to_dict("records")
-    return {row["dataset"]: exact(row["dataset"], function(row)) for row in rows}
 
 
 def _importance(objective: str):
