@@ -11,6 +11,7 @@ from pruneproxy.recipes.proxy_hpo.quantities import FIVE, ITSELF, OWN, Quantitie
 PART = "proxy_hpo"
 SEEDS = 5  # Sec. 5.2 and 5.3; Table 4 gives no number, its baseline is a cell of Table 3
 REPLICATES = 4000
+TABLE_3, ARMS = ["neural_network", "dataset", "hyperparameter_optimizer"], ("with_pruning", "typical_hpo")
 NETWORKS = {"ResNet56": "resnet56", "VGG16-BN": "vgg16_bn", "MobileNetV2": "mobilenet_v2"}
 OPTIMIZERS = {"TPE": "tpe", "BO": "gp", "CMA-ES": "cma-es"}
 
@@ -32,39 +33,27 @@ class Printed(Quantities):
             return [_cell(_gap("five hyperparameters", *_five()[::-1]), "resnet56", "CIFAR100", optimizer="tpe")]
         found = []
         for row in published.read(PART, "table-3").to_dict("records"):
-            label = f"{row['neural_network']}, {row['dataset']}, {row['hyperparameter_optimizer']}"
-            proxy, typical = _side(row, "with_pruning_val_accuracy"), _side(row, "typical_hpo_val_accuracy")
-            optimizer = OPTIMIZERS[row["hyperparameter_optimizer"]]
-            found.append(
-                _cell(_gap(label, proxy, typical), NETWORKS[row["neural_network"]], row["dataset"], optimizer=optimizer)
-            )
+            network, dataset, optimizer = (row[name] for name in TABLE_3)
+            gap = _gap(f"{network}, {dataset}, {optimizer}", *(_side(row, f"{arm}_val_accuracy") for arm in ARMS))
+            found.append(_cell(gap, NETWORKS[network], dataset, optimizer=OPTIMIZERS[optimizer]))
         return found
 
     def sources(self, experiment: str) -> list[Cell]:
         return {"feasibility": _methods, "family": _family, "cross": _cross}[experiment]()
 
     def searches(self) -> list[Cell]:
-        table = published.read(PART, "table-3")
-        (row,) = table[
-            (table["dataset"] == "CIFAR100")
-            & (table["hyperparameter_optimizer"] == "TPE")
-            & (table["neural_network"] == "ResNet56")
-        ].to_dict("records")
-        three = _side(row, "typical_hpo_val_accuracy"), _side(row, "with_pruning_val_accuracy")
+        row = published.read(PART, "table-3").set_index(TABLE_3).loc[("ResNet56", "CIFAR100", "TPE")]
+        three = [_side(row, f"{arm}_val_accuracy") for arm in ARMS[::-1]]
         return [
             _cell(_gap(f"five - three, on {source}", more, fewer), "resnet56", "CIFAR100", source=source)
             for source, more, fewer in zip((ITSELF, OWN), _five(), three, strict=True)
         ]
 
     def time_reductions(self) -> list[Cell]:
-        rows = published.read(PART, "table-3").drop_duplicates(["dataset", "neural_network"]).to_dict("records")
+        rows = published.read(PART, "table-3").drop_duplicates(TABLE_3[:2])
         return [
-            _cell(
-                exact(f"{row['neural_network']}, {row['dataset']}", row["time_reduction_pct"]),
-                NETWORKS[row["neural_network"]],
-                row["dataset"],
-            )
-            for row in rows
+            _cell(exact(f"{network}, {dataset}", time), NETWORKS[network], dataset)
+            for network, dataset, time in rows[[*TABLE_3[:2], "time_reduction_pct"]].itertuples(index=False)
         ]
 
     def _not_printed(self) -> list[Cell]:
@@ -145,7 +134,7 @@ def _side(row, name) -> tuple[float, float]:
 
 def _gap(label: str, a: tuple[float, float], b: tuple[float, float]) -> Effect:
     left, right = (_draws(label, place, *side) for place, side in enumerate((a, b)))
-    return Effect(label=label, value=round(a[0] - b[0], 6), samples=left - right)
+    return Effect(label=label, value=round(float(a[0] - b[0]), 6), samples=left - right)
 
 
 def _draws(label: str, place: int, mean: float, sd: float) -> np.ndarray:

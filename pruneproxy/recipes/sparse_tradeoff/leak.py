@@ -8,36 +8,29 @@ import numpy as np
 
 from pruneproxy.errors import UserError, choose
 
+FOLDS, SHARE = 5, 0.7  # of the training part, and its share of all rows
 SHUFFLED = {
     "once": "one order, cut into parts that share no row",
     "each pass": "every part is cut from an order of its own (the released code)",
 }
 
 
-def expected_seen(*, fold: int | None = None, folds: int = 5, share: float = 0.7) -> float:
+def expected_seen(*, fold: int | None = None) -> float:
     """The share of the held-out rows that are expected among the training rows if every pass shuffles anew.
 
-    Without a `fold` the test part after a training part of `share` of all rows; with one, the fold of the training
-    part, whose training rows come in two pieces, before and after it, from two passes.
+    Without a `fold` the test part after the training part; with one, the fold of the training part, whose training
+    rows come in two pieces, before and after it, from two passes.
     """
-    pieces, _ = _parts(fold, folds, share)
+    pieces, _ = _parts(fold)
     return 1 - float(np.prod([1 - (stop - start) for start, stop in pieces]))
 
 
-def simulated_seen(
-    rows: int,
-    *,
-    fold: int | None = None,
-    folds: int = 5,
-    share: float = 0.7,
-    shuffled: str = "each pass",
-    seed: int = 0,
-) -> float:
+def simulated_seen(rows: int, *, fold: int | None = None, shuffled: str = "each pass") -> float:
     """The same share counted in one simulation with `rows` rows; `shuffled` is a key of SHUFFLED."""
     choose(shuffled, SHUFFLED, "way of shuffling")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     order = generator.permutation(rows)
-    pieces, held_out = _parts(fold, folds, share)
+    pieces, held_out = _parts(fold)
 
     def cut(part):
         start, stop = (round(edge * rows) for edge in part)
@@ -47,11 +40,11 @@ def simulated_seen(
     return float(np.isin(cut(held_out), trained).mean())
 
 
-def _parts(fold, folds, share) -> tuple[list[tuple[float, float]], tuple[float, float]]:
+def _parts(fold) -> tuple[list[tuple[float, float]], tuple[float, float]]:
     """The pieces that are trained on and the one that is held out, as places between 0 and 1 in an order of rows."""
     if fold is None:
-        return [(0.0, share)], (share, 1.0)
-    if not 0 <= fold < folds:
-        raise UserError(f"expected a fold from 0 to {folds - 1}, got {fold!r}")
-    start, stop = share * fold / folds, share * (fold + 1) / folds
-    return [(0.0, start), (stop, share)], (start, stop)
+        return [(0.0, SHARE)], (SHARE, 1.0)
+    if not 0 <= fold < FOLDS:
+        raise UserError(f"expected a fold from 0 to {FOLDS - 1}, got {fold!r}")
+    start, stop = SHARE * fold / FOLDS, SHARE * (fold + 1) / FOLDS
+    return [(0.0, start), (stop, SHARE)], (start, stop)

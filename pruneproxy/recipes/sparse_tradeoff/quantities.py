@@ -172,12 +172,8 @@ class Quantities(Pairs, Importances):
 
     def mild_best_shares(self) -> dict[str, Effect]:
         """Share of the swept configurations whose most accurate version is dense or less than half sparse."""
-        found = {}
-        for name in self.datasets():
-            best = fronts.sweeps(self.frames, name)
-            if len(best):
-                found[name] = self._share(name, best["sparsity"] < HALF)
-        return found
+        best = {name: fronts.sweeps(self.frames, name)["sparsity"] for name in self.datasets()}
+        return {name: self._share(name, sparsity < HALF) for name, sparsity in best.items() if len(sparsity)}
 
     def covering_shares(self) -> dict[str, Effect]:
         """Hypervolume of the configurations that are sparse enough over that of all."""
