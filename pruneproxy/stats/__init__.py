@@ -18,14 +18,7 @@ from pruneproxy.stats.equivalence import Equivalence, holm, tost
 from pruneproxy.stats.landscapes import landscape, log_points, repeatability, roi, seed_deviation
 from pruneproxy.stats.resampling import Estimate, Replicates, bootstrap, estimate, replicate
 from pruneproxy.stats.risks import Risk, cross_risk, risk
-from pruneproxy.stats.transfer import (
-    CORRELATIONS,
-    Transfer,
-    null_interval,
-    rank_correlation,
-    regret,
-    top_k_hit,
-)
+from pruneproxy.stats.transfer import CORRELATIONS, Transfer, null_interval, rank_correlation, regret, top_k_hit
 
 __all__ = [
     "CORRELATIONS",

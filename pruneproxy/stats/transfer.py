@@ -84,14 +84,7 @@ def null_interval(
 
 
 def transfer(
-    proxy,
-    target,
-    *,
-    k: int = 1,
-    kind: str = "spearman",
-    replicates: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
+    proxy, target, *, k: int = 1, kind: str = "spearman", replicates: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Transfer:
     """The `Transfer` of the proxy's values to the target's, one per configuration, in the same order.
 

@@ -116,10 +116,5 @@ def basis(quantities: Quantities, claim: str) -> Basis:
 
 
 JUDGE = Judge(
-    stem="hp_space",
-    measured=measured,
-    printed=Printed,
-    basis=basis,
-    rules=RULES,
-    remarks=lambda: Printed().remarks(),
+    stem="hp_space", measured=measured, printed=Printed, basis=basis, rules=RULES, remarks=lambda: Printed().remarks()
 )

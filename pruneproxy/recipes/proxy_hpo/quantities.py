@@ -170,10 +170,7 @@ class Quantities:
         moved = gap.mean(axis=0) + deviations(gap, self.replicates, generator_of(self.seed, "curve", *case))
         bands = target.std(axis=0, ddof=1) + proxy.std(axis=0, ddof=1) if len(gap) > 1 else np.nan
         effect = Effect(
-            label=_title(case),
-            value=float(share(gap.mean(axis=0), bands)),
-            samples=share(moved, bands),
-            seeds=len(gap),
+            label=_title(case), value=float(share(gap.mean(axis=0), bands)), samples=share(moved, bands), seeds=len(gap)
         )
         return _of_network(case, effect)
 

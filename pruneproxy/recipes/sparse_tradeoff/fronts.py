@@ -12,11 +12,7 @@ from pruneproxy.pareto import Objective
 from pruneproxy.published import read
 from pruneproxy.recipes.sparse_tradeoff.frames import CASE, HYPER, Frames
 
-OBJECTIVES = (
-    Objective(name="error"),
-    Objective(name="inference", log=True),
-    Objective(name="training", log=True),
-)
+OBJECTIVES = (Objective(name="error"), Objective(name="inference", log=True), Objective(name="training", log=True))
 EXPERIMENTS = ("reproduction", "optimization", "evaluation")
 EXTREMES = {
     "front": "the non-dominated points: Sec. 4.3's extremes of the observed trade-off",
