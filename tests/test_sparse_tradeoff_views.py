@@ -95,7 +95,7 @@ def record(name, spec, top1=80.0, status="ok", **more) -> dict:
 
 
 def entry(name, experiment, kind, **labels):
-    return SimpleNamespace(spec=SimpleNamespace(id=name), experiment=experiment, kind=kind, labels=labels)
+    return SimpleNamespace(spec=SimpleNamespace(id=name, kind=kind), experiment=experiment, labels=labels)
 
 
 def test_records_become_a_row_per_training_and_per_trial(monkeypatch):
@@ -119,10 +119,10 @@ def test_records_become_a_row_per_training_and_per_trial(monkeypatch):
     known = [
         entry("dense", "reproduction", "run"),
         entry("missing", "reproduction", "run"),
-        entry("search", "optimization", "search"),
+        entry("search", "optimization", "tradeoff"),
         entry("front", "optimization", "front"),
         entry("sweep", "evaluation", "sweep"),
-        entry("hypercube", "importance", "random", space="text"),
+        entry("hypercube", "importance", "tradeoff", space="text"),
     ]
     monkeypatch.setattr(views, "entries", lambda one: known)
     found = views.frame(records, (case,))

@@ -67,7 +67,7 @@ def quantity(frames, name: str) -> pd.DataFrame:
     )
     order, columns = dict.fromkeys([*printed, *here]), ["here", "low", "high"]
     rows = {label: (one.value, *(one.interval or (np.nan, np.nan))) for label, one in here.items()}
-    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns).reindex(order)
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=columns, dtype=float).reindex(order)
     said = pd.Series({label: one.value for label, one in printed.items()}, dtype=float)
     return found.assign(printed=said.reindex(order)).rename_axis(name.replace("_", " "))
 

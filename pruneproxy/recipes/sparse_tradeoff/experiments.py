@@ -1,11 +1,11 @@
 """The specs of every experiment, each with what it stands for, and the space that is searched."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pruneproxy import data
 from pruneproxy.models import MLPSizes
-from pruneproxy.recipes.recipe import Entry as Base
+from pruneproxy.recipes.recipe import Entry
 from pruneproxy.recipes.sparse_tradeoff.protocol import PAPER, Case
 from pruneproxy.runs import RunSpec
 from pruneproxy.search import Dimension, FrontSpec, SweepSpec, TradeoffSpec
@@ -13,13 +13,6 @@ from pruneproxy.search import Dimension, FrontSpec, SweepSpec, TradeoffSpec
 METHODS = ("set", "rigl")
 SPARSE = ("sparse.method", METHODS)  # when the other hyperparameters of sparse training are there
 LAST_INTERVAL = 1_000_000  # steps, Table 4.2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry(Base):
-    """A spec, its experiment, what it is there (`kind`) and the place that it has in a table or figure."""
-
-    kind: str
 
 
 def fixed(case: Case, seed: int = 0) -> RunSpec:
@@ -187,30 +180,26 @@ def sweep(case: Case) -> SweepSpec:
 def _reproduction(case: Case) -> Iterator[Entry]:
     for seed in range(case.seeds):
         dense = fixed(case, seed)
-        yield Entry(spec=dense, experiment="reproduction", kind="run", labels={"method": "dense", "seed": seed})
+        yield Entry(spec=dense, experiment="reproduction")
         for sparsity in case.sparsities:
             for method in METHODS:
-                labels = {"method": method, "sparsity": sparsity, "seed": seed}
-                yield Entry(
-                    spec=at(dense, case, method, sparsity), experiment="reproduction", kind="run", labels=labels
-                )
+                yield Entry(spec=at(dense, case, method, sparsity), experiment="reproduction")
 
 
 def _optimization(case: Case) -> Iterator[Entry]:
     for sampler in case.samplers:
         for seed in range(case.searches):
-            labels = {"sampler": sampler, "search_seed": seed}
-            yield Entry(spec=search(case, sampler, seed), experiment="optimization", kind="search", labels=labels)
-    yield Entry(spec=front(case), experiment="optimization", kind="front")
+            yield Entry(spec=search(case, sampler, seed), experiment="optimization")
+    yield Entry(spec=front(case), experiment="optimization")
 
 
 def _evaluation(case: Case) -> Iterator[Entry]:
-    yield Entry(spec=sweep(case), experiment="evaluation", kind="sweep")
+    yield Entry(spec=sweep(case), experiment="evaluation")
 
 
 def _importance(case: Case) -> Iterator[Entry]:
     for name in case.random_spaces:
-        yield Entry(spec=random(case, name), experiment="importance", kind="random", labels={"space": name})
+        yield Entry(spec=random(case, name), experiment="importance", labels={"space": name})
 
 
 EXPERIMENT_ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {

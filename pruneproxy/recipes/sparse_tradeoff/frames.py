@@ -68,16 +68,16 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
         about = dict(zip(CASE, (case.dataset, case.architecture, case.base.data.name, case.title), strict=True))
         if record.get("status") == "failed":
             continue
-        if entry.kind in TRIED:
+        if entry.spec.kind == "tradeoff":
             labels = about | {"space": entry.labels.get("space", case.space)}
-            found[TRIED[entry.kind]] += _trials(labels, record)
+            found[TRIED[entry.experiment]] += _trials(labels, record)
         else:
             labels = about | {"experiment": entry.experiment}
-            found["runs"] += READERS[entry.kind](labels, record, by_id)
+            found["runs"] += READERS[entry.spec.kind](labels, record, by_id)
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 
 
-TRIED = {"search": "searched", "random": "random"}  # kind of an entry -> table
+TRIED = {"optimization": "searched", "importance": "random"}  # experiment -> table
 
 
 def _fixed(about, record, by_id) -> list[dict]:
