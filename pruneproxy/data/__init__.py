@@ -8,24 +8,3 @@ from pruneproxy.data.importing import import_set
 from pruneproxy.data.listing import check, list_sets
 from pruneproxy.data.loading import batches, load, prepare
 from pruneproxy.data.stored import data_root
-
-__all__ = [
-    "AUGMENTATIONS",
-    "CATALOGUE",
-    "FOLDED",
-    "NORMALISATIONS",
-    "DataConfig",
-    "Dataset",
-    "Entry",
-    "Policy",
-    "Split",
-    "batches",
-    "check",
-    "data_root",
-    "get",
-    "import_set",
-    "input_shape",
-    "list_sets",
-    "load",
-    "prepare",
-]

@@ -6,26 +6,3 @@ from pruneproxy.importance.distributions import BANDWIDTHS, BOUNDARIES, densitie
 from pruneproxy.importance.fanova import AVERAGED, INACTIVE, OVER, fanova
 from pruneproxy.importance.forest import ForestConfig
 from pruneproxy.importance.weighted import WEIGHTS, importance_scale, multi_objective, weights
-
-__all__ = [
-    "AVERAGED",
-    "BANDWIDTHS",
-    "BOUNDARIES",
-    "INACTIVE",
-    "MEDOIDS",
-    "OVER",
-    "SIGNS",
-    "WEIGHTS",
-    "ForestConfig",
-    "PanConfig",
-    "Partition",
-    "biclusters",
-    "densities",
-    "distances",
-    "fanova",
-    "importance_scale",
-    "mixed_distances",
-    "multi_objective",
-    "shares",
-    "weights",
-]

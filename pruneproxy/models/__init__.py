@@ -16,31 +16,3 @@ from pruneproxy.models.listing import Listing, listings
 from pruneproxy.models.network import Connection, Group, Network
 from pruneproxy.models.plans import KINDS, MODELS
 from pruneproxy.models.shapes import WIDTHS_ROUNDED, MLPSizes, mlp_widths
-
-__all__ = [
-    "DROPOUT_PLACED",
-    "KINDS",
-    "MODELS",
-    "NETWORKS",
-    "WIDTHS_ROUNDED",
-    "Connection",
-    "Dropout",
-    "Group",
-    "Listing",
-    "MLPSizes",
-    "ModelConfig",
-    "Network",
-    "build",
-    "check_shape",
-    "initialise",
-    "listings",
-    "masked_shortcuts",
-    "mlp_widths",
-    "narrow_shortcuts",
-    "plan_of",
-    "shortcut_of",
-    "slots_of",
-    "smallest_size",
-    "strides_of",
-    "with_widths",
-]

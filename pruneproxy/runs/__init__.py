@@ -14,30 +14,3 @@ from pruneproxy.runs.execution import (
 from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import data_facts
 from pruneproxy.runs.spec import WEIGHTS, ChannelsSpec, Finding, Pruning, RoundSpec, RunSpec, Ticket
-
-__all__ = [
-    "CHECKPOINT_AFTER",
-    "DEFAULTS",
-    "WEIGHTS",
-    "BudgetSpent",
-    "ChannelsSpec",
-    "Conditions",
-    "Finding",
-    "Kind",
-    "Pruning",
-    "RoundSpec",
-    "RunSpec",
-    "Ticket",
-    "data_facts",
-    "ensure",
-    "execute",
-    "finished",
-    "finished_or_stopped",
-    "hook",
-    "network",
-    "out_of_time",
-    "pause",
-    "scoring_batch",
-    "train",
-    "trained_weights",
-]

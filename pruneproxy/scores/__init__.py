@@ -18,30 +18,6 @@ from pruneproxy.scores.weights import (
     producing_weights,
 )
 
-__all__ = [
-    "COUPLED",
-    "FAN_IN",
-    "GROUPWISE",
-    "LAYERWISE",
-    "MODES",
-    "NEED_BATCH",
-    "SCORES",
-    "SIGNS",
-    "Choices",
-    "gate_saliency",
-    "geometric_median",
-    "l1_norms",
-    "l2_norms",
-    "norm_scales",
-    "of_groups",
-    "of_layers",
-    "on_shortcuts",
-    "producing_weights",
-    "saliency_per_cost",
-    "synflow",
-    "synflow_iterative",
-]
-
 LAYERWISE = {
     "l1": lambda model, names, choices: _of_weights(model, names, l1_norms, choices),
     "l2": lambda model, names, choices: _of_weights(model, names, l2_norms, choices),

@@ -7,27 +7,3 @@ from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
 from pruneproxy.search.tradeoffs import INTENSIFY, MEASURES, TradeoffSpec
 from pruneproxy.space import Dimension, apply, budget, completed, settings_table
-
-__all__ = [
-    "BEST_OF",
-    "DIRECTIONS",
-    "INTENSIFY",
-    "MEASURES",
-    "OBJECTIVES",
-    "PRUNERS",
-    "SAMPLERS",
-    "Dimension",
-    "FrontSpec",
-    "Outcome",
-    "SearchSpec",
-    "SweepSpec",
-    "TradeoffSpec",
-    "Trial",
-    "WinnerSpec",
-    "apply",
-    "best",
-    "budget",
-    "completed",
-    "optimise",
-    "settings_table",
-]

@@ -25,23 +25,3 @@ from pruneproxy.space.spaces import (
     settings_table,
     written,
 )
-
-__all__ = [
-    "SWITCH",
-    "Dimension",
-    "Range",
-    "active",
-    "apply",
-    "budget",
-    "check_columns",
-    "check_space",
-    "completed",
-    "encoded",
-    "integer",
-    "linear",
-    "log",
-    "occurring",
-    "restricted",
-    "settings_table",
-    "written",
-]

@@ -6,21 +6,3 @@ from pruneproxy.sparse.fixed import Fixed
 from pruneproxy.sparse.speed import relative_speed
 from pruneproxy.sparse.topology import Topology
 from pruneproxy.sparse.updates import METHODS, REMOVALS, updated
-
-__all__ = [
-    "ALLOCATIONS",
-    "DROP_SCHEDULES",
-    "Fixed",
-    "KEPT_DENSE",
-    "Infeasible",
-    "METHODS",
-    "REMOVALS",
-    "SEMANTICS",
-    "Semantics",
-    "SparseConfig",
-    "Topology",
-    "counts",
-    "densities",
-    "relative_speed",
-    "updated",
-]

@@ -4,18 +4,3 @@ from pruneproxy.surgery.choosing import choose_channels, prunable
 from pruneproxy.surgery.config import SCOPES, THRESHOLDS, PruneConfig
 from pruneproxy.surgery.cutting import masked, narrow, narrow_tensors
 from pruneproxy.surgery.merging import SIGMAS, MergeConfig, merge_weights, merged
-
-__all__ = [
-    "SCOPES",
-    "SIGMAS",
-    "THRESHOLDS",
-    "MergeConfig",
-    "PruneConfig",
-    "choose_channels",
-    "masked",
-    "merge_weights",
-    "merged",
-    "narrow",
-    "narrow_tensors",
-    "prunable",
-]

@@ -3,16 +3,3 @@
 from pruneproxy.train.config import DROPOUT_DRAWN, PRECISIONS, TrainConfig
 from pruneproxy.train.loop import Hook, Training, evaluate, fit, weights_hash
 from pruneproxy.train.schedules import SCHEDULES, lr_at
-
-__all__ = [
-    "DROPOUT_DRAWN",
-    "PRECISIONS",
-    "SCHEDULES",
-    "Hook",
-    "TrainConfig",
-    "Training",
-    "evaluate",
-    "fit",
-    "lr_at",
-    "weights_hash",
-]

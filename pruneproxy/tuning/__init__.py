@@ -5,17 +5,3 @@ from pruneproxy.tuning.proxy import WEIGHTS, Proxy, build_proxy
 from pruneproxy.tuning.result import Result
 from pruneproxy.tuning.trainer import Trainer
 from pruneproxy.tuning.tuner import COMPARISONS, tune
-
-__all__ = [
-    "COMPARISONS",
-    "WEIGHTS",
-    "Dimension",
-    "Proxy",
-    "Result",
-    "Trainer",
-    "build_proxy",
-    "integer",
-    "linear",
-    "log",
-    "tune",
-]

@@ -18,29 +18,3 @@ RECIPE = Recipe(
 cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
 check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 __getattr__ = loaded_when_asked_for(__name__, "figures", "networks")
-
-__all__ = [
-    "JUDGE",
-    "PAPER",
-    "RECIPE",
-    "Case",
-    "architectures",
-    "cases",
-    "check",
-    "cut",
-    "entries",
-    "evaluate",
-    "exponents",
-    "figures",
-    "frame",
-    "grid",
-    "networks",
-    "noise",
-    "paper_networks",
-    "printed_verdicts",
-    "protocol_table",
-    "specs",
-    "stages",
-    "tables",
-    "variant",
-]

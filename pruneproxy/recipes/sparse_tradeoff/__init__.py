@@ -18,30 +18,3 @@ RECIPE = Recipe(
 cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
 check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 __getattr__ = loaded_when_asked_for(__name__, "figures")
-
-__all__ = [
-    "EXPERIMENTS",
-    "JUDGE",
-    "PAPER",
-    "RECIPE",
-    "Case",
-    "Frames",
-    "arithmetic",
-    "cases",
-    "check",
-    "cut",
-    "entries",
-    "evaluate",
-    "figures",
-    "frame",
-    "fronts",
-    "grid",
-    "influence",
-    "leak",
-    "printed_verdicts",
-    "quantity",
-    "reanalysis",
-    "space",
-    "specs",
-    "tables",
-]
