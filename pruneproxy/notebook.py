@@ -131,18 +131,12 @@ class Study:
         """The verdicts on some claims at this scale: grade, effect, 95 % interval, and where it holds."""
         found = {verdict.claim: verdict for verdict in self._verdicts}
         rows = [
-            {
-                "claim": name,
-                "text": self.recipe.claims[name].text,
-                "grade": found[name].grade,
-                "effect": found[name].effect or found[name].note,
-                "interval": _interval(found[name].interval),
-                "p": found[name].p,
-                "what would close it": found[name].closes,
-            }
-            for name in ids
+            (name, self.recipe.claims[name].text, one.grade, one.effect or one.note)
+            + (_interval(one.interval), one.p, one.closes)
+            for name, one in ((name, found[name]) for name in ids)
         ]
-        return pd.DataFrame(rows).set_index("claim")
+        columns = ["claim", "text", "grade", "effect", "interval", "p", "what would close it"]
+        return pd.DataFrame(rows, columns=columns).set_index("claim")
 
     @cached_property
     def _verdicts(self) -> list:

@@ -19,6 +19,7 @@ from pruneproxy.evidence import ledger
 from pruneproxy.evidence.ledger import Row, collect
 from pruneproxy.recipes import RECIPES, hp_space
 from pruneproxy.recipes.hp_space.protocol import pruning
+from pruneproxy.scores.layers import kernels
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, fit, weights_hash
 from pruneproxy.train.schedules import lr_at
@@ -176,8 +177,8 @@ def test_division_by_fan_in_changes_a_global_ranking():
 
 def test_coupled_layers_change_the_ranking_of_expanded_channels():
     model = network("mobilenet_v2", (1, 16, 16), device="cpu", width=0.1, strides="thesis")
-    group = next(group for group in surgery.prunable(model) if len(scores.producing_weights(model, group)) > 1)
-    expansion, depthwise = scores.producing_weights(model, group)[:2]
+    group = next(group for group in surgery.prunable(model) if len(kernels(model, group)) > 1)
+    expansion, depthwise = (model.get_submodule(name).weight for name in kernels(model, group)[:2])
     with torch.no_grad():
         expansion.fill_(1.0)
         expansion[0] += 0.1

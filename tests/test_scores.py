@@ -4,6 +4,7 @@ import torch
 from pruneproxy import models, scores
 from pruneproxy.errors import UserError
 from pruneproxy.scores import Choices
+from pruneproxy.scores.layers import kernels
 
 
 def small(name="mobilenet_v2", width=0.1):
@@ -39,7 +40,7 @@ def test_scaling_a_filter_scales_its_score_and_no_other():
 def test_coupled_layers_add_up_or_the_first_decides():
     model = small()
     group = next(g for g in model.groups() if g.kind == "inner")
-    expand, depthwise = scores.producing_weights(model, group)
+    expand, depthwise = (model.get_submodule(name).weight for name in kernels(model, group))
     summed = l1(model, [group])[group.name]
     assert torch.equal(summed, scores.l1_norms(expand) + scores.l1_norms(depthwise))
     assert torch.equal(l1(model, [group], coupled="first")[group.name], scores.l1_norms(expand))

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pruneproxy.errors import UserError
@@ -18,7 +19,6 @@ from pruneproxy.search import (
     budget,
     completed,
     optimise,
-    settings_table,
 )
 from pruneproxy.space import encoded, occurring
 from pruneproxy.sparse import SparseConfig
@@ -126,14 +126,11 @@ def test_values_at_even_shares_are_even_draws():
     assert [stepped.at(share) for share in (0.0, 0.3, 0.6, 0.99)] == [20, 30, 40, 50]
 
 
-def test_the_table_of_settings_lacks_what_is_inactive_and_importance_reads_it():
+def test_settings_lack_what_is_inactive_and_importance_reads_them():
     trials = optimise(plain, SPACE[:4], name="t", sampler="random", trials=40)
-    table = settings_table(trials, SPACE)
-    assert list(table) == [dimension.field for dimension in SPACE] and len(table) == 40
+    table = pd.DataFrame([trial.settings for trial in trials], columns=[dimension.field for dimension in SPACE])
     assert (table["density"].isna() == (table["method"] == "dense")).all()
     assert table["last"].isna().all()
-    records = [{"settings": trial.settings} for trial in trials]
-    assert settings_table(records, SPACE).equals(table)
     found = encoded(table, occurring(table[["method", "density"]]))
     assert found.shape == (40, 2) and (np.isnan(found[:, 1]) == (table["method"] == "dense")).all()
     assert completed(trials[0].settings, SPACE)["last"] == 100

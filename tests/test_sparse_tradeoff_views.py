@@ -357,7 +357,7 @@ def test_importance_finds_the_only_hyperparameter_that_counts():
     wide = found.pivot(index="hyperparameter", columns="objective", values="importance")
     assert wide["error"].idxmax() == "lr" and wide["error"].max() > 0.95
     assert wide["training"].idxmax() == "layers" and wide["inference"].idxmax() == "sparsity"
-    beside = tables.table_6_1(found)
+    beside = tables.importance(found)
     assert beside.loc["initial learning rate", ("MNIST", "here")] == wide.loc["lr", "error"]
     assert beside.loc["MLP layers", ("MNIST", "printed")] == 0.243
     assert beside.xs("here", axis=1, level=1).notna().sum().sum() == 4

@@ -15,7 +15,6 @@ from pruneproxy.scores.weights import (
     l1_norms,
     l2_norms,
     norm_scales,
-    producing_weights,
 )
 
 LAYERWISE = {

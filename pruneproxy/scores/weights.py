@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.scores.choices import FAN_IN, Choices, over_fan_in
-from pruneproxy.scores.layers import coupled, kernels, norms, outputs_first
+from pruneproxy.scores.layers import coupled, norms
 
 
 def l1_norms(weight: Tensor, *, fan_in: str = "sum") -> Tensor:
@@ -28,12 +28,6 @@ def geometric_median(weight: Tensor, *, fan_in: str = "sum") -> Tensor:
     filters = weight.detach().double().flatten(1)
     distances = torch.cdist(filters, filters, compute_mode="donot_use_mm_for_euclid_dist").sum(1)
     return distances if fan_in == "sum" else distances / filters.shape[1] ** 0.5
-
-
-def producing_weights(model: nn.Module, group) -> list[Tensor]:
-    """The kernels and matrices whose rows are the channels of `group`, in the order of the forward pass."""
-    modules = [model.get_submodule(name) for name in kernels(model, group)]
-    return [outputs_first(module, module.weight) for module in modules]
 
 
 def norm_scales(model: nn.Module, groups: Iterable, choices: Choices) -> dict[str, Tensor]:

@@ -6,4 +6,4 @@ from pruneproxy.search.loop import DIRECTIONS, Outcome, Trial, best, optimise
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
 from pruneproxy.search.tradeoffs import INTENSIFY, MEASURES, TradeoffSpec
-from pruneproxy.space import Dimension, apply, budget, completed, settings_table
+from pruneproxy.space import Dimension, apply, budget, completed

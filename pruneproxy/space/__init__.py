@@ -22,6 +22,5 @@ from pruneproxy.space.spaces import (
     log,
     occurring,
     restricted,
-    settings_table,
     written,
 )

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError
-from pruneproxy.space.dimension import Dimension, is_number
+from pruneproxy.space.dimension import Dimension
 from pruneproxy.specs import check_names
 
 SWITCH = "switch."  # how the fields begin that no spec has
@@ -136,18 +136,6 @@ def restricted(settings: Mapping[str, object], space: Sequence[Dimension]) -> di
         if active(dimension, found):
             found[dimension.field] = settings[dimension.field]
     return found
-
-
-def settings_table(trials: Iterable, space: Sequence[Dimension]) -> pd.DataFrame:
-    """A row per trial (of a search or of its record) and a column per dimension; missing where it is inactive."""
-    rows = [trial["settings"] if isinstance(trial, Mapping) else trial.settings for trial in trials]
-    return pd.DataFrame({dimension.field: _column([row.get(dimension.field) for row in rows]) for dimension in space})
-
-
-def _column(values: Sequence) -> pd.Series:
-    """Numbers with NaN where there are none; words and truths as they are, with None."""
-    numbers = all(value is None or is_number(value) for value in values)
-    return pd.Series(values, dtype=float if numbers else object)
 
 
 def budget(space: Sequence[Dimension], per_continuous: int = 50, per_choice: int = 25, small: int = 10) -> int:

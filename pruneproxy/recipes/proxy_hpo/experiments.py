@@ -112,19 +112,10 @@ def search(case: Case, name: str, optimizer: str, seed: int, hyperparameters: st
 
 def _winners(case: Case, experiment: str, name: str, optimizer: str, seed: int, found: SearchSpec) -> Iterator[Entry]:
     """The full network trained with what a search found, with seeds that no search has seen."""
-    for training_number in range(case.trainings):
-        fresh = FRESH + seed * case.trainings + training_number
-        yield Entry(
-            spec=WinnerSpec(search=found, target=tested(case, fresh)),
-            experiment=experiment,
-            labels={
-                "optimizer": optimizer,
-                "arm": "target" if name == "itself" else "proxy",
-                "source": name,
-                "search_seed": seed,
-                "seed": fresh,
-            },
-        )
+    arm = "target" if name == "itself" else "proxy"
+    for fresh in range(FRESH + seed * case.trainings, FRESH + (seed + 1) * case.trainings):
+        labels = {"optimizer": optimizer, "arm": arm, "source": name, "search_seed": seed, "seed": fresh}
+        yield Entry(spec=WinnerSpec(search=found, target=tested(case, fresh)), experiment=experiment, labels=labels)
 
 
 def _searches(case: Case, experiment: str, names, optimizers, hyperparameters: str = "three") -> Iterator[Entry]:

@@ -16,9 +16,6 @@ from pruneproxy.recipes.sparse_tradeoff.tables.results import (
     table_5_6,
     table_5_7,
     table_5_8,
-    table_6_1,
-    table_d_1,
-    table_d_2,
 )
 from pruneproxy.recipes.sparse_tradeoff.tables.settings import (
     TABLE_5_3,

@@ -175,18 +175,3 @@ def importance(found: pd.DataFrame, objective: str = "error") -> pd.DataFrame:
         for side, table in zip((HERE, PRINTED), wide, strict=True)
     }
     return pd.DataFrame(columns)
-
-
-def table_6_1(found: pd.DataFrame) -> pd.DataFrame:
-    """Table 6.1: importance for the error."""
-    return importance(found, "error")
-
-
-def table_d_1(found: pd.DataFrame) -> pd.DataFrame:
-    """Table D.1: importance for the multiplications of inference."""
-    return importance(found, "inference")
-
-
-def table_d_2(found: pd.DataFrame) -> pd.DataFrame:
-    """Table D.2: importance for the multiplications of training."""
-    return importance(found, "training")
