@@ -18,6 +18,7 @@ from pruneproxy.search import Dimension
 from pruneproxy.space import budget
 
 ENDS = 2000  # values between the least and the largest end of updates
+UNITS = ("weights", "multiplications")
 CHARGED = {"algorithm-1": "Algorithm 1", "equation-4.5": "eq. 4.5 as printed", "performed": "as performed"}
 
 
@@ -37,11 +38,8 @@ def absolute(case: Case = PAPER["mnist"]) -> pd.DataFrame:
     seen = case.base.train.epochs * images(case, folded=False)
     counted = {"inference": inference, "training": costs.training(_cost(inference), method="dense", images=seen)}
     dense = read("sparse_tradeoff", "table-5.1").set_index("algorithm").loc["Dense"]
-    rows = [
-        {"multiplications": name, "here": here, "printed": float(dense[f"{name}_flops_absolute"])}
-        for name, here in counted.items()
-    ]
-    return pd.DataFrame(rows).set_index("multiplications")
+    printed = {name: float(dense[f"{name}_flops_absolute"]) for name in counted}
+    return pd.DataFrame({"here": counted, "printed": printed}).rename_axis("multiplications")
 
 
 def charges(case: Case = PAPER["mnist"]) -> pd.DataFrame:
@@ -91,21 +89,14 @@ def allocations(case: Case, sparsity: float) -> pd.DataFrame:
     network = untrained(fixed(case))
     found = {layer.name: layer for layer in weighted(network)}
     shapes = {name: tuple(network.get_submodule(name).weight.shape) for name in found}
-    table = pd.DataFrame(
-        {
-            "weights": {name: layer.weights for name, layer in found.items()},
-            "multiplications": {name: layer.multiplications for name, layer in found.items()},
-        }
-        | {name: sparse.densities(shapes, 1 - sparsity, allocation=name) for name in sparse.ALLOCATIONS}
-    )
-    sums = table[["weights", "multiplications"]].sum().astype(int)
-    names = list(sparse.ALLOCATIONS)
-    for unit in sums.index:
-        kept = {
-            name: (table.loc[list(found), name] * table.loc[list(found), unit]).sum() / sums[unit] for name in names
-        }
-        table.loc[f"all {unit}"] = {unit: sums[unit]} | kept
-    return table.astype(dict.fromkeys(sums.index, "Int64")).rename_axis("layer")
+    counts = {unit: {name: getattr(one, unit) for name, one in found.items()} for unit in UNITS}
+    shares = {name: sparse.densities(shapes, 1 - sparsity, allocation=name) for name in sparse.ALLOCATIONS}
+    table = pd.DataFrame(counts | shares)
+    sums = {unit: int(table[unit].sum()) for unit in UNITS}
+    kept = {unit: table[list(shares)].mul(table[unit], axis=0).sum() / sums[unit] for unit in UNITS}
+    for unit in UNITS:
+        table.loc[f"all {unit}"] = {unit: sums[unit]} | dict(kept[unit])
+    return table.astype(dict.fromkeys(UNITS, "Int64")).rename_axis("layer")
 
 
 def budgets(cases: Iterable[Case]) -> pd.DataFrame:
