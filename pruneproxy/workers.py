@@ -62,7 +62,8 @@ def plan(specs: Iterable, store: Store) -> _Plan:
 
 def _scored(spec, store: Store) -> bool:
     """Whether the weights that a spec needs are there, or are not needed because its channels are known."""
-    known = spec.training.prune.weights == "fresh" and spec.training.channels.id in store
+    prune = spec.training.prune
+    known = prune is not None and prune.weights == "fresh" and spec.training.channels.id in store
     return known or store.has_tensors(f"{spec.scoring_run.id}-weights")
 
 

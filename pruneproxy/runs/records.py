@@ -7,15 +7,17 @@ from collections.abc import Iterable
 
 from pruneproxy.errors import UserError
 
-TRAININGS = (  # of a search, a winner, a measurement, a choice of channels, a round, two copies
-    *("base", "target", "full", "architecture", "find", "run"),
+TRAININGS = (  # of a search, a winner, a measurement, a choice of channels, a round, two copies, a sub-network
+    *("base", "target", "full", "architecture", "find", "run", "subnetwork", "dense"),
 )
 
 
 def trained(record: dict) -> dict:
     """The training that a record is about: its own spec, or the one inside its spec."""
     spec = record["spec"]
-    return next((spec[name] for name in TRAININGS if name in spec), spec)
+    while inner := next((spec[name] for name in TRAININGS if name in spec), None):
+        spec = inner
+    return spec
 
 
 def select(store, specs: Iterable) -> list[dict]:
