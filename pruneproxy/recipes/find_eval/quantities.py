@@ -5,6 +5,8 @@ What is best is chosen on some seeds and measured on the others (`stats.crossfit
 
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from pruneproxy.evidence.effects import Effect, from_seeds
 from pruneproxy.magnitude import remaining_share
 from pruneproxy.recipes.find_eval.mechanisms import Mechanisms
@@ -51,7 +53,7 @@ class Quantities(Mechanisms):
         found = []
         for case in self.cases("baselines"):
             rows = self.rows(case, "baselines", hyperparameter="lr", find=rate(case), between=between)
-            found += self.by_sparsity(case, rows[rows["mask"] == one], rows[rows["mask"] == other])
+            found += gap(self.label(case), *(mean_of(rows[rows["mask"] == mask]) for mask in (one, other)))
         return found
 
     # FV-04 to FV-07: decoupling
@@ -86,18 +88,22 @@ class Quantities(Mechanisms):
         return gap(self.label(case, WORDS[name]), mean_of(at[at["eval"] == one]), mean_of(at[at["eval"] == other]))
 
     def decoupling_gains(self) -> list[Effect]:
-        """Best decoupled minus best coupled setting at each sparsity where the paper finds most."""
-        return [gain for case, name in self.grids() for gain in self._decoupling(case, name, name, MIDDLE)]
-
-    def _decoupling(self, case: str, experiment: str, name: str, between) -> list[Effect]:
-        rows = self.rows(case, experiment, hyperparameter=name, between=between)
+        """Best decoupled minus best coupled setting, mean over the sparsities where the paper finds most."""
         found = []
+        for case, name in self.grids():
+            gains = list(self._decoupling(case, name, name, MIDDLE).values())
+            if gains:
+                found.append(from_seeds(self.label(case, WORDS[name]), np.mean(gains, axis=0), crossfitted=True))
+        return found
+
+    def _decoupling(self, case: str, experiment: str, name: str, between) -> dict[float, np.ndarray]:
+        """By sparsity, what the best decoupled setting gains on each seed, chosen on the others."""
+        rows, found = self.rows(case, experiment, hyperparameter=name, between=between), {}
         for percent, at in rows.groupby("sparsity"):
-            tables = {same: wide(at[(at["find"] == at["eval"]) == same], ["find", "eval"]) for same in (True, False)}
-            if all(len(table) for table in tables.values()):
-                gains = crossfit.best(tables[False].to_numpy()) - crossfit.best(tables[True].to_numpy())
-                label = self.label(case, f"{WORDS[name]} at {percent:.0f} %")
-                found.append(from_seeds(label, gains, crossfitted=True))
+            tables = [wide(at[(at["find"] == at["eval"]) == same], ["find", "eval"]) for same in (False, True)]
+            if all(len(table) for table in tables):
+                decoupled, coupled = (crossfit.best(table.to_numpy()) for table in tables)
+                found[percent] = decoupled - coupled
         return found
 
     def other_networks_find_gains(self) -> list[Effect]:
@@ -138,9 +144,8 @@ class Quantities(Mechanisms):
             rows = self.rows(case, "continued", between=(0, 100))
             pair = {"find": rows["find"].min(), "eval": rows["eval"].max()}
             rewound = self.rows(case, "lr", between=(0, 100), **pair)
-            if len(rewound):
-                own = rows[(rows["find"] == pair["find"]) & (rows["eval"] == pair["eval"])]
-                found += self.by_sparsity(case, own, rewound)
+            own = rows[(rows["find"] == pair["find"]) & (rows["eval"] == pair["eval"])]
+            found += gap(self.label(case), mean_of(own), mean_of(rewound))
         return found
 
     def moderate_structured_gains(self) -> list[Effect]:
@@ -154,10 +159,10 @@ class Quantities(Mechanisms):
 
     def _structured(self, between) -> list[Effect]:
         return [
-            gain
+            from_seeds(self.label(case, f"{WORDS[name]} at {percent:.0f} %"), gains, crossfitted=True)
             for case in self.cases("structured")
             for name in self.hyperparameters(case, "structured")
-            for gain in self._decoupling(case, "structured", name, between)
+            for percent, gains in self._decoupling(case, "structured", name, between).items()
         ]
 
     def donor_gains(self) -> list[Effect]:

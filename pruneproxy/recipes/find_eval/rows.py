@@ -66,14 +66,6 @@ class Rows:
         name = f"{found.iloc[0]['title']} on {found.iloc[0]['data']}" if len(found) else case
         return f"{name}, {more}" if more else name
 
-    def by_sparsity(self, case: str, one: pd.DataFrame, other: pd.DataFrame) -> list[Effect]:
-        """The differences of two arms, one for each sparsity that both have."""
-        found = []
-        for percent in sorted(set(one["sparsity"]) & set(other["sparsity"])):
-            ends = (mean_of(rows[rows["sparsity"] == percent]) for rows in (one, other))
-            found += gap(self.label(case, f"{percent:.0f} %"), *ends)
-        return found
-
     def ends(self, rows: pd.DataFrame, one: float, other: float, value: str = "top1") -> tuple[pd.Series, pd.Series]:
         """What masks found with two values of a hyperparameter give, by seed."""
         return tuple(mean_of(rows[rows["find"] == found], value) for found in (one, other))
