@@ -65,10 +65,14 @@ class Study:
     overrides: dict
 
     @cached_property
+    def shown(self) -> tuple:
+        """The cases that can be shown: all, or where records are missing those with whole seeds and experiments."""
+        return self.cases if self.complete else standing.complete_cases(self.recipe, self.cases, self.store)
+
+    @cached_property
     def frame(self) -> pd.DataFrame:
-        """The records as the recipe's table; where some are missing, those of whole seeds of each experiment."""
-        whole = self.cases if self.complete else standing.complete_cases(self.recipe, self.cases, self.store)
-        return self.recipe.frame(self.found, whole)
+        """The records of these cases as the recipe's table."""
+        return self.recipe.frame(self.found, self.shown)
 
     @cached_property
     def judged(self) -> pd.DataFrame:

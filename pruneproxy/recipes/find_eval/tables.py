@@ -43,7 +43,9 @@ def early_layers(frames: Frames) -> pd.DataFrame:
         | dict(zip(("low", "high"), effect.interval or (np.nan, np.nan), strict=True))
         for effect in Quantities(frames).early_layer_excess()
     ]
-    return pd.DataFrame(rows).set_index("network and hyperparameter")
+    return pd.DataFrame(rows, columns=["network and hyperparameter", "harsh - gentle", "low", "high"]).set_index(
+        "network and hyperparameter"
+    )
 
 
 def costs(cases: Iterable[Case]) -> pd.DataFrame:
