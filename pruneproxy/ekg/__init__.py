@@ -2,5 +2,3 @@
 
 from pruneproxy.ekg import bank, finetune
 from pruneproxy.ekg.search import FILTERS, GUIDES, SCORES, Found, SearchConfig, Step, search
-
-__all__ = ["FILTERS", "GUIDES", "SCORES", "Found", "SearchConfig", "Step", "bank", "finetune", "search"]

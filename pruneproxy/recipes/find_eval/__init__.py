@@ -18,22 +18,3 @@ RECIPE = Recipe(
 cases, cut, grid, specs = RECIPE.cases, RECIPE.cut, RECIPE.grid, RECIPE.specs
 check, evaluate, printed_verdicts = JUDGE.check, JUDGE.evaluate, JUDGE.printed_verdicts
 __getattr__ = loaded_when_asked_for(__name__, "figures")
-
-__all__ = [
-    "EXPERIMENTS",
-    "JUDGE",
-    "PAPER",
-    "RECIPE",
-    "Case",
-    "cases",
-    "check",
-    "cut",
-    "entries",
-    "evaluate",
-    "figures",
-    "frame",
-    "grid",
-    "printed_verdicts",
-    "specs",
-    "tables",
-]

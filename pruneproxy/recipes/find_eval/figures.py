@@ -1,6 +1,6 @@
 """The figures of the paper from records: a line per arm, its mean over seeds and the t interval of the mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from pruneproxy.errors import UserError
 from pruneproxy.evidence.effects import from_seeds
-from pruneproxy.evidence.figures import COLOURS
+from pruneproxy.evidence.figures import COLOURS, new_axes, some
 from pruneproxy.recipes.find_eval.frames import Frames
 from pruneproxy.recipes.find_eval.protocol import HARSH
 from pruneproxy.recipes.find_eval.quantities import Quantities
@@ -67,9 +66,10 @@ def baselines(frames: Frames, case: str, experiment: str = "baselines", variant:
 
 def best(frames: Frames, case: str, experiment: str | None = None) -> np.ndarray:
     """Fig. 3: the best decoupled and the best coupled setting at every sparsity, each chosen on other seeds."""
-    found = {name: _rows(frames, case, experiment or name, hyperparameter=name, empty=True) for name in HARSH}
-    found = {name: rows[rows["round"] > 0] for name, rows in found.items() if len(rows)}
-    axes = _panels(_some(len(found), case))
+    rows_of, pruned = Quantities(frames).rows, (0, 100)
+    found = {name: rows_of(case, experiment or name, hyperparameter=name, between=pruned) for name in HARSH}
+    found = _found(found, case)
+    axes = _panels(len(found))
     for ax, (name, rows) in zip(axes, found.items(), strict=True):
         coupled = rows["find"] == rows["eval"]
         _curves(
@@ -97,7 +97,7 @@ def pairs(frames: Frames, case: str, experiment: str) -> Axes:
     """Fig. 4: two learning rates to find and two to train, under one variant of the procedure."""
     rows = _rows(frames, case, experiment, variant="")
     rows = rows[rows["round"] > 0]
-    (ax,) = _panels(1)
+    ax = new_axes(width=4.0, height=3.2)
     colours = iter((*ORDERED, COLOURS["other 2"]))
     _curves(
         ax,
@@ -155,7 +155,7 @@ def undecayed(frames: Frames, case: str) -> np.ndarray:
 def early(frames: Frames, case: str) -> Axes:
     """Fig. 9: masks from trainings that end early."""
     rows = _rows(frames, case, "early")
-    (ax,) = _panels(1, width=5.5)
+    ax = new_axes(width=5.5, height=3.4)
     arms = sorted(rows.groupby(["find", "variant"]), key=lambda arm: (-arm[0][0], int(arm[0][1].split()[1])))
     colours = plt.get_cmap("viridis")(np.linspace(0, 0.9, len(arms)))
     _curves(
@@ -174,8 +174,8 @@ def ratios(
     """Figs. 6, 8 and A17: the share of every layer that is pruned, a panel per hyperparameter, a line per value."""
     quantities = Quantities(frames)
     found = {name: quantities.ratio_rows(case, experiment or name, sparsity, hyperparameter=name) for name in HARSH}
-    found = {name: rows[rows["variant"] == variant] for name, rows in found.items() if len(rows)}
-    axes = _panels(_some(len(found), case))
+    found = _found({name: rows[rows["variant"] == variant] for name, rows in found.items()}, case)
+    axes = _panels(len(found))
     for ax, (name, rows) in zip(axes, found.items(), strict=True):
         arms = [
             (f"find {value:g}", colour, rows[rows["find"] == value].assign(share=lambda part: 100 * part["ratio"]))
@@ -190,9 +190,9 @@ def ratios(
 
 def drift(frames: Frames, case: str) -> np.ndarray:
     """Fig. A18: the ratios that the first round would give after every epoch, a line per epoch, dark to light."""
-    rows = frames.drift[frames.drift["case"] == case]
+    rows = some(frames.drift[frames.drift["case"] == case], f"records of {case}, drift")
     rates = sorted(rows["lr"].unique(), reverse=True)
-    axes = _panels(_some(len(rates), case))
+    axes = _panels(len(rates))
     last = rows["epoch"].max()
     for ax, rate in zip(axes, rates, strict=True):
         for epoch, part in rows[rows["lr"] == rate].groupby("epoch"):
@@ -207,7 +207,7 @@ def distances(frames: Frames, case: str) -> Axes:
     """Fig. A19: how far the ratios of every epoch are from the final ones."""
     found = Quantities(frames).distances
     rows = found[found["case"] == case]
-    (ax,) = _panels(1)
+    ax = new_axes(width=4.0, height=3.2)
     arms = [
         (f"learning rate {rate:g}", colour, rows[rows["lr"] == rate])
         for rate, colour in _coloured(sorted(rows["lr"].unique()))
@@ -219,9 +219,9 @@ def distances(frames: Frames, case: str) -> Axes:
 
 def connectivity(frames: Frames, case: str) -> np.ndarray:
     """Fig. A13: the error on the straight line between two copies that saw the images in other orders."""
-    rows = frames.lines[frames.lines["case"] == case]
+    rows = some(frames.lines[frames.lines["case"] == case], f"records of {case}, stability")
     percents = sorted(rows["sparsity"].unique())
-    axes = _panels(_some(len(percents), case))
+    axes = _panels(len(percents))
     for ax, percent in zip(axes, percents, strict=True):
         arms = rows[rows["sparsity"] == percent].groupby(["lr", "start"])
         _lines(
@@ -251,17 +251,14 @@ def alt_text(frames: Frames) -> str:
     return ".\n".join(parts) + "." if parts else "No records."
 
 
-def _rows(frames: Frames, case: str, experiment: str, *, empty: bool = False, **values) -> pd.DataFrame:
-    rows = Quantities(frames).rows(case, experiment, **values)
-    if not empty:
-        _some(len(rows), f"{case}, {experiment}")
-    return rows
+def _rows(frames: Frames, case: str, experiment: str, **values) -> pd.DataFrame:
+    return some(Quantities(frames).rows(case, experiment, **values), f"records of {case}, {experiment}")
 
 
-def _some(count: int, what: str) -> int:
-    if not count:
-        raise UserError(f"expected records of {what}, got none: run the missing records first")
-    return count
+def _found(tables: Mapping[str, pd.DataFrame], case: str) -> dict[str, pd.DataFrame]:
+    """The tables that have rows; one at least."""
+    some(pd.concat(tables.values()), f"records of {case}")
+    return {name: rows for name, rows in tables.items() if len(rows)}
 
 
 def _ordered(values: pd.Series, name: str) -> list[float]:
@@ -276,10 +273,10 @@ def _coloured(values: Sequence[float]) -> list[tuple[float, str]]:
     return list(zip(values, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(values))), strict=True))
 
 
-def _panels(count: int, *, width: float = 4.0) -> np.ndarray:
+def _panels(count: int) -> np.ndarray:
     columns = min(count, 3)
     rows = -(-count // columns)
-    size = (width * columns, 3.2 * rows)
+    size = (4.0 * columns, 3.2 * rows)
     axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharey="row")[1].ravel()
     for ax in axes[count:]:
         ax.remove()

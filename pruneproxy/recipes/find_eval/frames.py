@@ -7,8 +7,9 @@ import pandas as pd
 from pruneproxy.magnitude import remaining_share
 from pruneproxy.recipes.find_eval.experiments import entries
 from pruneproxy.recipes.find_eval.protocol import Case
+from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import accuracy, check_copies
+from pruneproxy.runs.records import accuracy
 
 CASE = ["case", "network", "title", "dataset", "data"]
 ARM = ["experiment", "hyperparameter", "find", "eval", "variant"]
@@ -37,16 +38,14 @@ class Frames:
 
 def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
     """The `Frames` of the records that belong to `cases`; a training that diverged counts as guessing."""
-    check_copies(records)
-    by_id = {record["id"]: record for record in records}
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
-    for case in cases:
-        about = dict(zip(CASE, (case.key, case.network, case.title, case.dataset, case.base.data.name), strict=True))
-        for entry in entries(case):
-            record = by_id.get(entry.spec.id)
-            if record is not None and record["status"] != "failed":
-                table, read = READERS[entry.spec.kind]
-                found[table] += [about | row for row in read(case, entry, record)]
+    for case, entry, record in belonging(records, cases, entries):
+        if record["status"] != "failed":
+            about = dict(
+                zip(CASE, (case.key, case.network, case.title, case.dataset, case.base.data.name), strict=True)
+            )
+            table, read = READERS[entry.spec.kind]
+            found[table] += [about | row for row in read(case, entry, record)]
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 
 
