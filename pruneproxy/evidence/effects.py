@@ -1,5 +1,6 @@
 """Effects: a measured number of one unit, with replicates that say how sure it is; and effects made of effects."""
 
+import functools
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -137,11 +138,13 @@ def from_seeds(label: str, values, *, crossfitted: bool = False) -> Effect:
 
 def student_effect(label: str, value: float, error: float, freedom: float, *, seeds: int | None = None) -> Effect:
     """An effect whose replicates are evenly spaced quantiles of Student's t about `value`, in an order of its own."""
-    shares = (np.arange(REPLICATES) + 0.5) / REPLICATES
     order = np.random.default_rng(zlib.crc32(label.encode())).permutation(REPLICATES)
-    return Effect(
-        label=label, value=value, samples=value + error * scipy.stats.t.ppf(shares, freedom)[order], seeds=seeds
-    )
+    return Effect(label=label, value=value, samples=value + error * _quantiles(freedom)[order], seeds=seeds)
+
+
+@functools.lru_cache(maxsize=64)  # most effects have one of few numbers of seeds, and scipy takes 2 ms for each call
+def _quantiles(freedom: float) -> np.ndarray:
+    return scipy.stats.t.ppf((np.arange(REPLICATES) + 0.5) / REPLICATES, freedom)
 
 
 def resampled(label: str, values, replicates: int, generator) -> Effect:
