@@ -18,6 +18,7 @@ from pruneproxy.store import Store, records_folder
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
+DASK_TIMEOUT = 10.0  # seconds that a scheduler has to answer
 
 
 def overrides(assignments: list[str]) -> dict[str, str]:
@@ -103,7 +104,7 @@ def _dask(address: str | None):
     except ImportError as error:
         raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
     try:
-        return Client(address, timeout=10).get_executor(pure=False)
+        return Client(address, timeout=DASK_TIMEOUT).get_executor(pure=False)
     except OSError as error:
         raise UserError(f"expected a Dask scheduler at {address}, got: {error}") from error
 

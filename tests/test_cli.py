@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pruneproxy import commands
 from pruneproxy.__main__ import main
 from pruneproxy.commands import duration, seconds
 from pruneproxy.errors import UserError
@@ -173,7 +174,8 @@ def test_runs_go_through_the_workers_of_a_dask_scheduler(tmp_path, capsys):
     assert "6 runs done" in capsys.readouterr().err and trainings(tmp_path) == 6
 
 
-def test_a_dask_scheduler_that_is_not_there_is_one_sentence(tmp_path, capsys):
+def test_a_dask_scheduler_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "DASK_TIMEOUT", 0.5)
     words = ["run", "hp_space", "--scale", "smoke", "--records", str(tmp_path), "--dask", "tcp://127.0.0.1:1", *SMALL]
     assert main(words) == 2
     assert "expected a Dask scheduler at tcp://127.0.0.1:1" in capsys.readouterr().err
