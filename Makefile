@@ -37,7 +37,7 @@ book: $(STAMP)
 	$(RUN) -m pruneproxy.book --workers $(JOBS)
 
 test: $(STAMP)
-	$(RUN) -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: $(STAMP)
 	env -u OMP_NUM_THREADS $(RUN) -m pruneproxy.bench

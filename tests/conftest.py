@@ -28,10 +28,20 @@ SLOWEST = (
 
 
 def pytest_collection_modifyitems(items):
-    """Tests of one module or class stay on one worker, as they share what they set up; each notebook is by itself."""
+    """The slowest groups first."""
     items.sort(
         key=lambda item: next((k for k, name in enumerate(SLOWEST) if f"/{name}::" in item.nodeid), len(SLOWEST))
     )
-    for item in items:
-        alone = "notebook" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group(item.nodeid if alone else item.nodeid.rsplit("::", 1)[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of one module or class stay on one worker, as they share what they set up; each notebook is by itself."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            alone = nodeid.startswith("tests/test_notebooks.py::test_a_notebook_run")
+            return nodeid if alone else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
