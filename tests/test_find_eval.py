@@ -323,3 +323,42 @@ def test_every_figure_is_drawn_from_records():
 def test_a_figure_without_records_says_what_to_do():
     with pytest.raises(UserError, match="expected records of .*, got none: run the missing records first"):
         figures.donors(planted(some(MAIN, "lr")), MAIN.key)
+
+
+def test_every_experiment_trains_its_masks_with_the_settings_that_it_names():
+    of = {name: [e for e in EXPERIMENTS[name](MAIN, 0) if e.spec.kind == "run"] for name in MAIN.experiments}
+    undecayed = [e.spec for e in of["undecayed"] if e.labels["variant"] == "no decay"]
+    assert {spec.train.weight_decay for spec in undecayed} == {1e-2}
+    assert {spec.ticket.round.find.train.weight_decay for spec in undecayed} == {0.0}
+    local = [e.spec for e in EXPERIMENTS["local"](replace(MAIN, best_lr=0.03), 0) if e.labels.get("mask") == "found"]
+    assert {spec.train.lr for spec in local} == {0.03, 0.1}
+    assert {e.spec.train.warmup for e in of["warmup"]} == {MAIN.warm_epochs}
+    late = [e.spec.ticket.round.finding for e in of["late"] if e.spec.ticket]
+    assert {(finding.rewind, finding.epoch) for finding in late} == {("epoch", 1)}
+    arms = {(e.labels["lr"], e.labels["start"]) for e in EXPERIMENTS["stability"](MAIN, 0)}
+    assert arms == {(0.03, "from epoch 1"), (0.03, "from the start"), (0.1, "from epoch 1")}
+
+
+def test_an_experiment_of_which_an_arm_is_missing_is_judged_without_it():
+    frames = planted(some(MAIN, "stability"), barrier=lambda labels: 1.0)
+    lines, early = frames.lines, frames.lines["start"] != "from the start"
+    for kept in (lines[~early], lines[early & (lines["lr"] == 0.03)]):
+        assert Quantities(replace(frames, lines=kept)).barrier_gaps() == []
+        assert grades(replace(frames, lines=kept))["FV-17"] == "not run"
+
+
+def test_ratios_that_drift_evenly_to_the_end_have_not_settled():
+    def drift(labels):
+        speed = 0.01 * (1 + harshness("lr", labels["lr"])) * (1 + 0.02 * labels["seed"])
+        return [speed * (12 - epoch) + 0.001 * np.sin(labels["seed"] + epoch) for epoch in range(1, 13)]
+
+    frames = planted(some(MAIN, "drift"), drift=drift)
+    (share,) = Quantities(frames).settled_shares()
+    assert share.value == pytest.approx(1, abs=0.05) and grades(frames)["FV-16"] != "supported"
+
+
+def test_values_that_only_find_are_in_no_coupled_pair():
+    case = replace(LAB["resnet18-tinyimagenet"], lr_eval=(0.1, 0.3))
+    frames = planted(case, lambda labels: 70 + 5 * (labels["find"] == 0.03))
+    assert all(abs(effect.value) < 0.1 for effect in Quantities(frames).decoupling_gains())
+    assert set(tables.kept_setting(frames, case.key)["best for dense"]) <= {0.1, 0.3}

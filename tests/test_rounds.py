@@ -215,3 +215,11 @@ def test_rounds_that_empty_a_layer_or_all_and_networks_without_convolutions_are_
     mlp = RoundSpec(find=replace(FIND, model=models.ModelConfig(name="mlp", widths=(8,))))
     with pytest.raises(UserError, match="expected a network with convolutions to prune, got mlp"):
         workers.run_all([mlp], Store(tmp_path))
+
+
+@pytest.mark.parametrize("mask", rounds.MASKS)
+def test_only_the_masks_that_were_found_are_trained_on_the_weights_that_were_there(store, mask):
+    dataset = data.load(FIND.data)
+    start = runs.network(replace(FIND, ticket=Ticket(round=ROUND, mask=mask)), dataset, store)
+    initial = runs.network(FIND, dataset, store)
+    assert torch.equal(start.conv1.weight, initial.conv1.weight) == (mask == "found")

@@ -171,7 +171,7 @@ def _stability(case: Case, seed: int) -> Iterator[Entry]:
 def _local(case: Case, seed: int) -> Iterator[Entry]:
     """Masks found layer by layer: every learning rate, and both ends of the others, trained with the default."""
     for name in HYPERPARAMETERS:
-        values = case.lr if name == "lr" else (case.gentle(name), case.harsh(name))
+        values = case.local_lr if name == "lr" else (case.gentle(name), case.harsh(name))
         default = getattr(case.base.train, name)
         tested = tuple(dict.fromkeys((default, case.best_lr))) if name == "lr" else (default,)
         yield from _grid(case, seed, "local", name, values, tested, scope="layerwise")

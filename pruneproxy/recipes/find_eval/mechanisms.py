@@ -80,13 +80,19 @@ class Mechanisms(Rows):
         return found
 
     def settled_shares(self) -> list[Effect]:
-        """At the largest learning rate, the distance left where the rate first decays, as a share of the first one."""
+        """The distance left where the learning rate first decays, over that of ratios that drift evenly to the end.
+
+        Of the largest learning rate; both as shares of the distance after the first epoch.
+        """
         found = []
         for case, rows in self.distances.groupby("case"):
             rows = rows[rows["lr"] == rows["lr"].max()]
             wide = rows.pivot_table(index="seed", columns="epoch", values="distance")
-            decay = round(PAPER[case].base.train.milestones[0] * wide.columns.max())
-            found.append(from_seeds(self.label(case), (wide[decay] / wide[1]).to_numpy()))
+            last = wide.columns.max()
+            decay = round(PAPER[case].base.train.milestones[0] * last)
+            if 1 < decay < last:
+                evenly = (last - decay) / (last - 1)
+                found.append(from_seeds(self.label(case), (wide[decay] / wide[1] / evenly).to_numpy()))
         return found
 
     def late_small_barriers(self) -> list[Effect]:
@@ -102,8 +108,10 @@ class Mechanisms(Rows):
         found = []
         for (case, percent), arms in self._arms().items():
             stable = [barriers for is_stable, _, barriers in arms if is_stable]
-            others = pd.concat([barriers for is_stable, _, barriers in arms if not is_stable], axis=1).min(axis=1)
-            found += gap(self.label(case, f"{percent:.0f} %"), others, stable[0])
+            others = [barriers for is_stable, _, barriers in arms if not is_stable]
+            if stable and others:
+                lowest = pd.concat(others, axis=1).min(axis=1)
+                found += gap(self.label(case, f"{percent:.0f} %"), lowest, stable[0])
         return found
 
     def _barriers(self, *, stable: bool) -> list[Effect]:

@@ -48,6 +48,7 @@ class Case(Base):
     lr: tuple[float, ...] = (0.05, 0.2, 0.5)  # Sec. 3.2
     lr_eval: tuple[float, ...] = ()  # none: those of lr
     best_lr: float = 0.5  # of the unpruned network (Sec. 3.1)
+    local_lr: tuple[float, ...] = (0.1, 0.2, 0.5)  # Fig. A15
     dense_lr: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
     batch_size: tuple[int, ...] = (256, 512, 1024)
     weight_decay: tuple[float, ...] = (2e-5, 1e-4, 5e-4)
@@ -187,6 +188,7 @@ _LAB = {
     "evaluated": (3, 5, 7, 8, 10),
     "lr": (0.03, 0.1, 0.3),
     "best_lr": 0.1,
+    "local_lr": (0.03, 0.1, 0.3),
     "dense_lr": (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
     "batch_size": (32, 64, 128),
     "weight_decay": (2e-3, 1e-2, 5e-2),
@@ -214,6 +216,7 @@ _SMOKE = {
     "evaluated": (1, 2, 3),
     "lr": (0.02, 0.1, 0.4),
     "best_lr": 0.1,
+    "local_lr": (0.02, 0.1, 0.4),
     "dense_lr": (0.01, 0.1, 1.0),
     "batch_size": (16, 32),
     "weight_decay": (1e-3, 1e-2),

@@ -99,6 +99,8 @@ class Quantities(Mechanisms):
     def _decoupling(self, case: str, experiment: str, name: str, between) -> dict[float, np.ndarray]:
         """By sparsity, what the best decoupled setting gains on each seed, chosen on the others."""
         rows, found = self.rows(case, experiment, hyperparameter=name, between=between), {}
+        shared = set(rows["find"]) & set(rows["eval"])  # a value that only finds, or only trains, is never coupled
+        rows = rows[rows["find"].isin(shared) & rows["eval"].isin(shared)]
         for percent, at in rows.groupby("sparsity"):
             tables = [wide(at[(at["find"] == at["eval"]) == same], ["find", "eval"]) for same in (False, True)]
             if all(len(table) for table in tables):
@@ -172,6 +174,10 @@ class Quantities(Mechanisms):
     def repaired_gains(self) -> list[Effect]:
         """Bad settings with good ratios minus good settings with their own."""
         return self._donated("harsh with good", "gentle with good")
+
+    def ruined_gains(self) -> list[Effect]:
+        """Good settings with their own ratios minus the same with bad ratios."""
+        return self._donated("gentle with good", "gentle with bad")
 
     def _donated(self, *arms: str) -> list[Effect]:
         found = []

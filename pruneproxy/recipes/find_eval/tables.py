@@ -92,7 +92,7 @@ def kept_setting(frames: Frames, case: str) -> pd.DataFrame:
     quantities, rows = Quantities(frames), []
     for name in WORDS:
         if case in quantities.cases(name):
-            dense = wide(quantities.rows(case, name, round=0), ["find"])
+            dense = _shared(quantities, case, name)
             found = quantities.rows(case, name, find=quantities.gentle(case, name, name), between=(0, 100))
             for percent, at in found.groupby("sparsity"):
                 sparse = wide(at, ["eval"]).reindex(dense.index)
@@ -110,7 +110,7 @@ def as_proxy(frames: Frames, case: str) -> pd.DataFrame:
     quantities, rows = Quantities(frames), []
     for name in WORDS:
         if case in quantities.cases(name):
-            dense = wide(quantities.rows(case, name, round=0), ["find"])
+            dense = _shared(quantities, case, name)
             for value in quantities.values(case, name, name):
                 found = quantities.rows(case, name, find=value, between=(0, 100))
                 lost, chosen = [], []
@@ -124,6 +124,13 @@ def as_proxy(frames: Frames, case: str) -> pd.DataFrame:
                 row["best for sparse"] = ", ".join(f"{one:g}" for one in chosen)
                 rows.append(row | _shown(np.mean(lost, axis=0)))
     return pd.DataFrame(rows).set_index(["hyperparameter", "mask found with"])
+
+
+def _shared(quantities: Quantities, case: str, name: str) -> pd.DataFrame:
+    """The dense network's accuracies by value and seed, of values that train sparse networks too."""
+    trained = set(quantities.rows(case, name, between=(0, 100))["eval"])
+    dense = quantities.rows(case, name, round=0)
+    return wide(dense[dense["find"].isin(trained)], ["find"])
 
 
 def _chosen(one: pd.DataFrame, other: pd.DataFrame, *names: str) -> dict:
