@@ -156,8 +156,8 @@ def trained_weights(spec, store: Store, conditions: Conditions = DEFAULTS, *, wa
                 training, record = _run(spec, store, replace(conditions, on_epoch=None))
                 if training.status != "ok":
                     raise UserError(
-                        f"expected the run whose weights are scored to succeed, but it {training.status} (lr "
-                        f"{spec.train.lr:g}, weight_decay {spec.train.weight_decay:g}): choose another prior"
+                        f"expected the run whose weights others go on from to succeed, but it {training.status} (lr "
+                        f"{spec.train.lr:g}, weight_decay {spec.train.weight_decay:g}): choose other settings for it"
                     )
                 store.save_tensors(name, training.model.state_dict())
                 store.append(record)
