@@ -87,6 +87,17 @@ class Study:
         """Whether every run of the scale is there."""
         return self.done == self.asked
 
+    def plan(self) -> pd.DataFrame:
+        """What is asked of every case, and which of its experiments have no whole seed yet."""
+        run = {case.key: case.experiments for case in self.shown}
+        rows = [
+            (case.key, case.title, case.seeds, ", ".join(case.experiments))
+            + (", ".join(name for name in case.experiments if name not in run.get(case.key, ())),)
+            for case in self.cases
+        ]
+        columns = ["stands for", "network", "seeds", "experiments", "not run yet"]
+        return pd.DataFrame(rows, columns=columns).set_index("stands for")
+
     def cuts(self, *, together: bool = False) -> pd.DataFrame:
         """What this scale changes against the paper's protocol, value by value.
 

@@ -14,7 +14,7 @@ CACHE = "PRUNEPROXY_CACHE"
 
 
 def pytest_configure(config):
-    """Values that the package keeps are kept for this session alone: its processes share them, no other one does."""
+    """Values that the package keeps are kept for this run of the tests alone, and shared by its processes."""
     if CACHE not in os.environ:
         os.environ[CACHE] = tempfile.mkdtemp(prefix="pruneproxy-computed-")
         config.add_cleanup(lambda: shutil.rmtree(os.environ.pop(CACHE), ignore_errors=True))

@@ -317,7 +317,6 @@ def test_every_figure_is_drawn_from_records():
     assert [text.get_text() for text in first.get_legend().get_texts()] == ["find 0.03", "find 0.1", "find 0.3"]
     assert all(len(line.get_xdata()) == len(MAIN.evaluated) + 1 for line in first.lines)
     plt.close("all")
-    assert "learning rate 0.03 to find, 0.1 to train" in figures.alt_text(frames)
 
 
 def test_a_figure_without_records_says_what_to_do():

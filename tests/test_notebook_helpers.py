@@ -101,3 +101,10 @@ def test_cases_that_change_the_same_share_a_row_of_the_cuts(tmp_path):
         ("CIFAR-10, SVHN", "2000"),
     }
     assert len(table) < len(study.cuts()) / 2 and not table.index.duplicated().any()
+
+
+def test_the_plan_of_a_study_says_what_has_not_been_run(tmp_path):
+    asked = {"scale": "smoke", "records": str(tmp_path), "seeds": 1, "networks": "resnet50-tinyimagenet"}
+    notebook.open_study("find_eval", asked | {"missing": "run", "experiments": "drift"})
+    plan = notebook.open_study("find_eval", asked | {"missing": "skip", "experiments": "dense,drift"}).plan()
+    assert plan.loc["resnet50-tinyimagenet"].tolist() == ["ResNet-8 x 0.25", 1, "dense, drift", "dense"]

@@ -235,22 +235,6 @@ def connectivity(frames: Frames, case: str) -> np.ndarray:
     return axes
 
 
-def alt_text(frames: Frames) -> str:
-    """Every arm of the accuracies in words."""
-    rows = frames.accuracies[frames.accuracies["round"] > 0]
-    keys = ["title", "data", "experiment", "hyperparameter", "find", "eval", "variant", "mask"]
-    parts = []
-    for arm, part in rows.groupby(keys, sort=False):
-        title, data, experiment, name, found, trained, variant, mask = arm
-        ends = part[part["sparsity"].isin([part["sparsity"].min(), part["sparsity"].max()])]
-        means = ends.groupby("sparsity")["top1"].mean()
-        said = ", ".join(f"{value:.1f} % at {percent:.0f} % pruned" for percent, value in means.items())
-        more = f" ({variant})" if variant else ""
-        settings = f"{WORDS[name]} {found:g} to find, {trained:g} to train"
-        parts.append(f"{title} on {data}, {experiment}{more}: {settings}, mask {mask}: {said}")
-    return ".\n".join(parts) + "." if parts else "No records."
-
-
 def _rows(frames: Frames, case: str, experiment: str, **values) -> pd.DataFrame:
     return some(Quantities(frames).rows(case, experiment, **values), f"records of {case}, {experiment}")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.evidence.effects import Effect, from_seeds
+from pruneproxy.magnitude import distance
 from pruneproxy.recipes.find_eval.protocol import PAPER
 from pruneproxy.recipes.find_eval.rows import WORDS, Rows, gap, mean_of
 
@@ -57,8 +58,9 @@ class Mechanisms(Rows):
         if not len(rows):
             return pd.Series(dtype=float)
         ends = [rows[rows["find"] == value] for value in (rows["find"].min(), rows["find"].max())]
-        wide = [end.pivot_table(index="seed", columns="layer", values="ratio") for end in ends]
-        return (wide[0] - wide[1]).abs().mean(axis=1)
+        small, large = (end.pivot_table(index="seed", columns="layer", values="ratio") for end in ends)
+        both = small.index.intersection(large.index)
+        return pd.Series({seed: distance(small.loc[seed].to_dict(), large.loc[seed].to_dict()) for seed in both})
 
     @cached_property
     def distances(self) -> pd.DataFrame:
