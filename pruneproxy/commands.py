@@ -230,7 +230,9 @@ def models_table() -> str:
 def data_command(options) -> list[str]:
     """The lines of `pruneproxy data list|get|import|check`."""
     if options.action == "list":
-        return [_set_line(row) for row in data.list_sets(options.root)]
+        return [_set_line(row) for row in data.list_sets(options.root)] + _weights_lines(options.root)
+    if options.name in data.WEIGHTS and options.action == "import":
+        return [data.import_weights(options.name, options.path, options.root)]
     if options.action == "check":
         return [data.check(options.name, options.root)]
     with tqdm(unit="B", unit_scale=True, file=sys.stderr, disable=None) as bar:
@@ -242,6 +244,12 @@ def data_command(options) -> list[str]:
         if options.action == "get":
             return [data.get(options.name, options.root, progress)]
         return [data.import_set(options.name, options.path, options.root, progress)]
+
+
+def _weights_lines(root) -> list[str]:
+    return [
+        f"{name:37} import         {one.title}: {data.weights_state(name, root)}" for name, one in data.WEIGHTS.items()
+    ]
 
 
 def _set_line(row: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 A loss is a function of all weights in one row (`flat_loss`), so nothing here depends on what a network is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,14 +87,21 @@ def extremes(loss: Loss, weights: Tensor, *, tolerance: float = 1e-4, seed: int 
     return Extremes(low=float(low), high=float(high))
 
 
-def mean_ratio(loss: Loss, weights: Tensor, *, points: int = POINTS, reach: float = REACH, **choices) -> float:
-    """The mean ratio over points on the line along the gradient, `reach` gradients either way (A.3).
-
-    The paper's text names the ratio at the weights (`extremes(...).ratio`); its appendix computes this one.
-    """
+def walk(loss: Loss, weights: Tensor, *, points: int = POINTS, reach: float = REACH, **choices) -> list[Extremes]:
+    """The ends of the spectrum at points on the line along the gradient, `reach` gradients either way (A.3)."""
     slope = gradient(loss, weights)
-    steps = np.linspace(-reach, reach, points)
-    return float(np.mean([extremes(loss, weights + float(step) * slope, **choices).ratio for step in steps]))
+    return [extremes(loss, weights + float(step) * slope, **choices) for step in np.linspace(-reach, reach, points)]
+
+
+def mean_ratio(walked: Sequence[Extremes]) -> float:
+    """The mean ratio over a walk (A.3); the paper's text names the ratio at the weights themselves."""
+    return float(np.mean([ends.ratio for ends in walked]))
+
+
+def fluctuation(losses: np.ndarray) -> float:
+    """The total variation of a surface along both directions, as the mean over its lines."""
+    losses = np.asarray(losses, dtype=float)
+    return float(np.mean([np.abs(np.diff(losses, axis=axis)).sum(axis).mean() for axis in (0, 1)]))
 
 
 def surface(loss: Loss, weights: Tensor, *, points: int = 11, reach: float = 1.0, seed: int = 0) -> np.ndarray:

@@ -68,7 +68,9 @@ def test_the_mean_ratio_walks_along_the_gradient():
     weights = torch.tensor([3.0, 0.0, 0.0, 0.0], dtype=torch.float64)  # the gradient is 9 along the first
     at = 3 + 9 * np.linspace(-0.1, 0.1, 21)
     expected = np.mean([0.5 / max(8.0, place**2) for place in at])
-    assert curvature.mean_ratio(loss, weights) == pytest.approx(expected, rel=1e-4)
+    walked = curvature.walk(loss, weights)
+    assert curvature.mean_ratio(walked) == pytest.approx(expected, rel=1e-4)
+    assert [ends.high for ends in walked] == pytest.approx([max(8.0, place**2) for place in at], rel=1e-4)
     assert curvature.extremes(loss, weights).ratio == pytest.approx(0.5 / 9, rel=1e-4)
 
 
@@ -79,6 +81,12 @@ def test_a_surface_has_the_loss_in_its_middle_and_bends_as_the_quadratic_does(qu
     assert found[2, 2] == pytest.approx(float(loss(weights)))
     bend = (found[4, 2] - 2 * found[2, 2] + found[0, 2]) / 0.5**2
     assert bend == pytest.approx(float(slope @ hessian @ slope), rel=1e-6)
+
+
+def test_the_fluctuation_is_the_mean_total_variation_of_the_lines_of_a_surface():
+    losses = np.array([[0.0, 1.0, 0.0], [2.0, 2.0, 2.0]])
+    assert curvature.fluctuation(losses) == pytest.approx(((2 + 1 + 2) / 3 + (2 + 0) / 2) / 2)
+    assert curvature.fluctuation(np.full((4, 4), 3.0)) == 0
 
 
 def test_the_second_direction_is_orthogonal_and_as_long():

@@ -76,7 +76,7 @@ def test_the_divergence_is_kullback_and_leiblers_at_a_temperature():
 def test_a_guided_step_is_equation_12_written_out(digits):
     config, index = TrainConfig(epochs=1, batch_size=16, lr=0.1, momentum=0.0, weight_decay=0.0), torch.arange(16)
     known = torch.randn(3, 120, 10, generator=torch.Generator().manual_seed(0)).half()
-    training = finetune.Guided(network(), digits, config).taught_by(finetune.from_bank(known))
+    training = finetune.Guided(network(), digits, config).taught_by(finetune.from_bank(known, digits))
     training.model.train()
     training.step(index, torch.Generator().manual_seed(5))
 
@@ -107,5 +107,7 @@ def test_guidance_changes_the_training_and_repeats(digits):
     def loss(training):
         return training.epoch()["train_loss"]
 
-    guided = [loss(finetune.Guided(network(), digits, config).taught_by(finetune.from_bank(known))) for _ in range(2)]
+    guided = [
+        loss(finetune.Guided(network(), digits, config).taught_by(finetune.from_bank(known, digits))) for _ in range(2)
+    ]
     assert guided[0] == guided[1] != loss(Training(network(), digits, config))

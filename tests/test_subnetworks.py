@@ -9,7 +9,8 @@ import torch
 from pruneproxy import costs, data, ekg, models, surgery, workers
 from pruneproxy.errors import UserError
 from pruneproxy.runs import RunSpec, ensure
-from pruneproxy.runs.subnetworks import GuidedSpec, SubnetworkSpec, drawn, keeps
+from pruneproxy.runs.guided import GuidedSpec
+from pruneproxy.runs.subnetworks import SubnetworkSpec, drawn, keeps, tuned
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, evaluate, fit
@@ -33,7 +34,7 @@ def store(tmp_path_factory):
 
 
 def test_the_dense_network_and_the_search_are_made_once_for_all_that_need_them(store):
-    assert Counter(record["kind"] for record in store) == {"run": 1, "subnetwork": 1, "guided": 3}
+    assert Counter(record["kind"] for record in store) == {"run": 1, "subnetwork": 1, "bank": 1, "guided": 3}
     assert all(record["status"] == "ok" for record in store)
 
 
@@ -55,7 +56,7 @@ def test_a_search_is_that_of_the_tuned_network_on_other_images_than_it_was_tuned
     assert len(tuned) == 120 and len(judged) == 60 and not set(tuned.tolist()) & set(judged.tolist())
     assert set(torch.bincount(dataset.train.labels[judged]).tolist()) == {6}
     dense = models.build(DENSE.model, shape=dataset.shape, classes=10)
-    dense.load_state_dict(store.tensors(f"{FOUND.id}-tuned"))
+    dense.load_state_dict(tuned(FOUND, dataset, store).state_dict())
     images, labels = data.prepare(dataset.train, judged, dataset), dataset.train.labels[judged]
     again = ekg.search(dense, images, labels, FOUND.search)
     losses = [step["loss"] for step in store.get(FOUND.id)["steps"]]
@@ -65,10 +66,10 @@ def test_a_search_is_that_of_the_tuned_network_on_other_images_than_it_was_tuned
 def test_without_knowledge_the_narrow_network_is_trained_as_any_other(store):
     dataset = data.load(DENSE.data)
     dense = models.build(DENSE.model, shape=dataset.shape, classes=10)
-    dense.load_state_dict(store.tensors(f"{FOUND.id}-tuned"))
+    dense.load_state_dict(tuned(FOUND, dataset, store).state_dict())
     narrow = surgery.narrow(dense, keeps(store.get(FOUND.id), dense)[-1])
     training = fit(narrow, dataset, TRAIN)
-    record = store.get(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none").id)
+    record = store.get(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none", views=1).id)
     assert record["metrics"]["top1"] == evaluate(training.model, dataset)["top1"]
     assert record["widths"] == store.get(FOUND.id)["widths"]
 
@@ -81,7 +82,7 @@ def test_knowledge_changes_the_training_and_costs_what_it_takes(store):
     assert len({record["weights"] for record in records.values()}) == 3
     own, whole = (store.get(FOUND.id)["steps"][place]["multiplications"] for place in (-1, 0))
     assert {name: record["cost"]["training_multiplications"] for name, record in records.items()} == {
-        "none": 3 * own * 300,
+        "none": 2 * 3 * own * 300,
         "single": 2 * 300 * (3 * own + whole),
         "ensemble": 2 * 300 * 3 * own + 5 * 300 * whole,
     }

@@ -11,11 +11,11 @@ from pruneproxy.errors import UserError, choose
 
 NORMALISATIONS = {
     "train": "mean and standard deviation of the training split",
+    "train-reversed": "the same with the channels' constants in reverse order (004's released code: BGR on RGB)",
     "imagenet": "the usual constants of ImageNet, whatever the data",
     "unit": "images divided by 255, tabular features as they are",
 }
-
-
+OF_COLOURS = ("train-reversed", "imagenet")
 FOLDED = {
     "stratified": "every fold has each class in its share, fixed by hash as the other splits",
     "contiguous": "slices of the official order, whatever their classes (002's released code)",
@@ -56,8 +56,8 @@ class DataConfig:
         _check_folds(self)
         if entry.kind == "tabular" and (self.size is not None or self.augment != "none"):
             raise UserError(f"{self.name} is tabular: leave size at None and augment at 'none'")
-        if (policy.colour or self.normalise == "imagenet") and (entry.kind == "tabular" or entry.shape[0] != 3):
-            chosen = f"augment={self.augment!r}" if policy.colour else "normalise='imagenet'"
+        if (policy.colour or self.normalise in OF_COLOURS) and (entry.kind == "tabular" or entry.shape[0] != 3):
+            chosen = f"augment={self.augment!r}" if policy.colour else f"normalise={self.normalise!r}"
             raise UserError(f"{chosen} needs colour images, and those of {self.name} are not: choose another")
 
 

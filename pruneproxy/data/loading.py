@@ -130,8 +130,9 @@ def split_digest(split: Split, stored: Stored) -> str:
 def constants(train: Split, normalise: str) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel (scale 0..255) or feature; a constant one is divided by 1."""
     width = train.inputs.shape[1]
-    if normalise == "train":
-        return training_constants(train)
+    if normalise in ("train", "train-reversed"):
+        found = training_constants(train)
+        return found if normalise == "train" else tuple(values.flip(0) for values in found)
     scale = 255.0 if train.inputs.dtype == torch.uint8 else 1.0
     if normalise == "unit":
         return torch.zeros(width), torch.full((width,), scale)

@@ -8,16 +8,24 @@ from torch.nn import functional
 
 from pruneproxy import data
 from pruneproxy.ekg.bank import divergence, ensemble
+from pruneproxy.errors import UserError
 from pruneproxy.train import Training
 
 Teacher = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # rows, view, labels, student's logits -> logits
 TEMPERATURE = 4.0
 
 
-def from_bank(known: Tensor, *, rule: str = "loss", temperature: float = TEMPERATURE) -> Teacher:
-    """Teaches by a memory bank (teachers x images x classes), whatever the view."""
+def from_bank(known: Tensor, dataset: data.Dataset, *, rule: str = "loss", temperature: float = TEMPERATURE) -> Teacher:
+    """Teaches by a memory bank (teachers x images x classes) of a data set, whatever the view."""
+    wanted = (len(dataset.train), dataset.num_classes)
+    if known.ndim != 3 or tuple(known.shape[1:]) != wanted:
+        raise UserError(
+            f"expected a memory bank of {wanted[0]} training images and {wanted[1]} classes, got one of shape "
+            f"{' x '.join(map(str, known.shape))}: build it on the data that are trained on"
+        )
+    known = known.to(dataset.device)
     return lambda rows, view, labels, student: ensemble(
-        known[:, rows.to(known.device)].to(student.device), labels, student, rule=rule, temperature=temperature
+        known[:, rows.to(known.device)], labels, student, rule=rule, temperature=temperature
     )
 
 
@@ -33,14 +41,14 @@ def from_network(network: nn.Module) -> Teacher:
 
 
 class Guided(Training):
-    """A training whose loss adds to that of each of two views the distance to a teacher (eq. 12).
+    """A training on two views of every image, whose loss adds their distance to a teacher, if there is one (eq. 12).
 
     Both views are drawn by the data set's augmentation. The distance is weighted with the temperature, as in the
-    released code.
+    released code; the loss is the mean over the views.
     """
 
-    def taught_by(self, teacher: Teacher, *, temperature: float = TEMPERATURE) -> "Guided":
-        """This training with its teacher."""
+    def taught_by(self, teacher: Teacher | None, *, temperature: float = TEMPERATURE) -> "Guided":
+        """This training with its teacher; None: the labels alone teach."""
         self.teacher, self.temperature = teacher, temperature
         return self
 
@@ -51,12 +59,13 @@ class Guided(Training):
         views = [data.prepare(split, index, self.dataset, generator=augmentation) for _ in range(2)]
         logits = [self.logits(view) for view in views]
         student = torch.stack([found.detach() for found in logits]).mean(0)
-        entropies = [functional.cross_entropy(f, labels, label_smoothing=self.config.label_smoothing) for f in logits]
-        distances = [
-            divergence(self.teacher(index, view, labels, student), found, self.temperature)
-            for view, found in zip(views, logits, strict=True)
-        ]
-        loss = (sum(entropies) + self.temperature * sum(distances)) / 2
+        losses = [functional.cross_entropy(f, labels, label_smoothing=self.config.label_smoothing) for f in logits]
+        if self.teacher is not None:
+            losses += [
+                self.temperature * divergence(self.teacher(index, view, labels, student), found, self.temperature)
+                for view, found in zip(views, logits, strict=True)
+            ]
+        loss = sum(losses) / 2
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -1,6 +1,7 @@
 """The search for a sub-network, guided by the networks on the way (004, Algorithm 1, lines 3 to 12)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pruneproxy import costs, scores, surgery
+from pruneproxy import costs, environment, scores, surgery
 from pruneproxy.channels import Keep, kept_widths
 from pruneproxy.errors import UserError, choose
 from pruneproxy.models import Group
+from pruneproxy.randomness import generator
 
 GUIDES = {
     "none": "the loss on the validation images alone (eq. 5)",
@@ -22,7 +24,12 @@ SCORES = {
     "taylor": "|gradient x activation| of the reward where the next layer reads the channel (eq. 9)",
     "l1": "the L1 norm of the filters",
     "geometric-median": "the distance to the other filters (FPGM)",
+    "gbn": "|gradient| of the loss at a gate behind batch normalisation (Gate Decorator)",
     "random": "drawn",
+}
+PICKED = {
+    "best": "the candidate with the largest reward (eq. 4)",
+    "random": "any candidate (the random sub-networks of A.3)",
 }
 FILTERS = {
     "none": "the candidates of all groups are tried",
@@ -37,7 +44,7 @@ class SearchConfig:
 
     A candidate is the `ratio` of a group's channels that score lowest; with `per_call` that ratio is divided by the
     number of layers that produce the group, as the released code does for residual streams. `rescaled` gives kernels
-    with removed filters their old length again, as it does too.
+    with removed filters their old length again, as it does too. `seed` is of what is drawn.
     """
 
     target: float = 0.5
@@ -45,13 +52,16 @@ class SearchConfig:
     score: str = "taylor"
     ratio: float = 0.2
     per_call: bool = False
+    picked: str = "best"
     filtered: str = "none"
     rescaled: bool = False
     floor: int = 1  # channels that every group keeps
+    seed: int = 0
 
     def __post_init__(self):
         choose(self.guide, GUIDES, "guide")
         choose(self.score, SCORES, "score of the search")
+        choose(self.picked, PICKED, "way to pick a candidate")
         choose(self.filtered, FILTERS, "filter of candidates")
         for name in ("target", "ratio"):
             if not 0 < getattr(self, name) <= 1:
@@ -73,9 +83,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """The networks on the way, the unpruned one first and the one that was found last."""
+    """The networks on the way, the unpruned one first and the one that was found last; seconds by phase."""
 
     steps: tuple[Step, ...]
+    seconds: Mapping[str, float]
 
     @property
     def keep(self) -> Keep:
@@ -84,26 +95,28 @@ class Found:
 
 
 def search(
-    model: nn.Module, images: Tensor, labels: Tensor, config: SearchConfig, *, generator: torch.Generator | None = None
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    config: SearchConfig,
+    *,
+    done: Sequence[Step] = (),
+    on_step: Callable[[list[Step]], None] | None = None,
 ) -> Found:
     """Removes the candidate that costs least, again and again, until the target is met.
 
-    Batch normalisation uses the statistics of the images throughout, as masked networks have none of their own.
+    Batch normalisation uses the statistics of the images throughout, as networks on the way have none of their own.
+    A search that was stopped goes on after the steps that it has `done`; `on_step` hears all of them after each one.
     """
     judge = _Judge(model, images, labels, config)
-    keep = {group.name: torch.arange(group.width) for group in judge.groups}
-    steps = [judge.accept("", keep)]
-    while judge.multiplications(keep) > judge.limit:
-        candidates = judge.candidates(keep, generator)
-        if not candidates:
-            raise UserError(
-                f"expected channels that may leave until {config.target:g} of the multiplications are left, got none "
-                f"at {judge.multiplications(keep) / judge.total:.3f}: lower the floor or raise the target"
-            )
-        group = max(candidates, key=lambda name: judge.reward(keep | {name: candidates[name]}))
-        keep = keep | {group: judge.shortened(keep, group, candidates[group])}
-        steps.append(judge.accept(group, keep))
-    return Found(steps=tuple(steps))
+    steps = [judge.accept("", judge.whole)] if not done else list(done)
+    for step in done:
+        judge.remember(step)
+    while judge.multiplications(steps[-1].keep) > judge.limit:
+        steps.append(judge.next(steps[-1].keep, len(steps)))
+        if on_step is not None:
+            on_step(steps)
+    return Found(steps=tuple(steps), seconds={name: round(spent, 3) for name, spent in judge.seconds.items()})
 
 
 class _Judge:
@@ -112,18 +125,25 @@ class _Judge:
     def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, config: SearchConfig):
         self.model, self.images, self.labels, self.config = model, images, labels, config
         self.groups = surgery.prunable(model, "all")
+        self.whole = {group.name: torch.arange(group.width) for group in self.groups}
         self.layers = costs.layers(model)
         self.total = costs.total(self.layers)
         self.limit = config.target * self.total
         self.logits: list[Tensor] = []  # of the accepted networks
-        self.ranks: dict[str, Tensor] = {}
+        self.seconds = {"scores": 0.0, "candidates": 0.0, "ensemble": 0.0}
 
     def multiplications(self, keep: Keep) -> int:
         return costs.total(costs.narrowed(self.layers, self.groups, kept_widths(keep)))
 
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        started = environment.clock(self.images.device)
+        yield
+        self.seconds[phase] += environment.clock(self.images.device) - started
+
     def network(self, keep: Keep) -> nn.Module:
-        """The masked network, in the mode in which it is judged."""
-        found = surgery.masked(self.model, keep).train()
+        """The narrow network, in the mode in which it is judged."""
+        found = surgery.narrow(self.model, keep).train()
         return rescaled(found, self.model) if self.config.rescaled else found
 
     def teacher(self) -> Tensor | None:
@@ -148,29 +168,53 @@ class _Judge:
     @torch.no_grad()
     def accept(self, group: str, keep: Keep) -> Step:
         """The network as a step, whose logits join the ensemble."""
-        logits = self.network(keep)(self.images)
-        loss, guidance = self.losses(logits, self.labels)
-        self.logits.append(logits)
-        return Step(
-            group=group,
-            keep=keep,
-            loss=float(loss),
-            guidance=float(guidance),
-            multiplications=self.multiplications(keep),
-        )
+        with self.timed("ensemble"):
+            logits = self.network(keep)(self.images)
+            loss, guidance = self.losses(logits, self.labels)
+            self.logits.append(logits)
+        count = self.multiplications(keep)
+        return Step(group=group, keep=keep, loss=float(loss), guidance=float(guidance), multiplications=count)
 
-    def candidates(self, keep: Keep, generator: torch.Generator | None) -> Keep:
+    @torch.no_grad()
+    def remember(self, step: Step) -> None:
+        """A step that was made before joins the ensemble."""
+        self.logits.append(self.network(step.keep)(self.images))
+
+    def next(self, keep: Keep, number: int) -> Step:
+        """The network after step `number`: without the candidate that is picked."""
+        drawn = generator(self.config.seed, "candidates", number)
+        with self.timed("scores"):
+            ranked = self.ranked(keep, drawn)
+        with self.timed("candidates"):
+            candidates = self.candidates(keep, ranked)
+            group = self.picked(keep, candidates, drawn)
+        return self.accept(group, keep | {group: self.shortened(keep, group, candidates[group], ranked[group].order)})
+
+    def ranked(self, keep: Keep, drawn: torch.Generator) -> dict[str, "_Ranked"]:
+        """Per group, the channels that are kept in the order of their scores, the lowest first."""
+        network = self.network(keep)
+        groups = surgery.prunable(network, "all")
+        choices = scores.Choices(inputs=self.images, labels=self.labels, generator=drawn)
+        if self.config.score in GATES:
+            scored = GATES[self.config.score](network, groups, choices, loss=lambda *pair: sum(self.losses(*pair)))
+        else:
+            scored = scores.of_groups(network, groups, score=self.config.score, choices=choices)
+        orders = {name: values.argsort(stable=True) for name, values in scored.items()}
+        return {name: _Ranked(order=keep[name][order], scores=scored[name][order]) for name, order in orders.items()}
+
+    def candidates(self, keep: Keep, ranked: Mapping[str, "_Ranked"]) -> Keep:
         """Per group that may lose channels, what it would keep."""
         found, sums = {}, {}
-        scored = self.scored(keep, generator)
         for group in self.groups:
-            kept = keep[group.name]
-            leaving = min(self.leaving(group), len(kept) - self.config.floor)
+            leaving = min(self.leaving(group), len(keep[group.name]) - self.config.floor)
             if leaving > 0:
-                order = kept[scored[group.name][kept].argsort(stable=True)]
-                self.ranks[group.name] = order
-                found[group.name] = order[leaving:].sort().values
-                sums[group.name] = float(scored[group.name][order[:leaving]].sum())
+                found[group.name] = ranked[group.name].order[leaving:].sort().values
+                sums[group.name] = float(ranked[group.name].scores[:leaving].sum())
+        if not found:
+            raise UserError(
+                f"expected channels that may leave until {self.config.target:g} of the multiplications are left, got "
+                f"none at {self.multiplications(keep) / self.total:.3f}: lower the floor or raise the target"
+            )
         return found if self.config.filtered == "none" else _below_threshold(found, sums)
 
     def leaving(self, group: Group) -> int:
@@ -179,21 +223,30 @@ class _Judge:
         share = self.config.ratio / (max(1, calls) if self.config.per_call else 1)
         return max(1, round(share * group.width))
 
-    def scored(self, keep: Keep, generator: torch.Generator | None) -> dict[str, Tensor]:
-        """A number per channel, of the network with what is kept."""
-        choices = scores.Choices(inputs=self.images, labels=self.labels, generator=generator)
-        network = self.network(keep)
-        if self.config.score == "taylor":
-            return scores.gate_saliency(network, self.groups, choices, loss=lambda *pair: sum(self.losses(*pair)))
-        return scores.of_groups(network, self.groups, score=self.config.score, choices=choices)
+    def picked(self, keep: Keep, candidates: Keep, drawn: torch.Generator) -> str:
+        """The group that loses its candidate."""
+        if self.config.picked == "random":
+            return list(candidates)[int(torch.randint(len(candidates), (), generator=drawn))]
+        return max(candidates, key=lambda name: self.reward(keep | {name: candidates[name]}))
 
-    def shortened(self, keep: Keep, group: str, kept: Tensor) -> Tensor:
+    def shortened(self, keep: Keep, group: str, kept: Tensor, order: Tensor) -> Tensor:
         """What a group keeps: the candidate's, or in the last step as much as the target allows (released code)."""
         for leaving in range(1, len(keep[group]) - len(kept)):
-            fewer = self.ranks[group][leaving:].sort().values
+            fewer = order[leaving:].sort().values
             if self.multiplications(keep | {group: fewer}) <= self.limit:
                 return fewer
         return kept
+
+
+GATES = {"taylor": scores.gate_saliency, "gbn": scores.norm_gates}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ranked:
+    """Channels of a group by rising score."""
+
+    order: Tensor
+    scores: Tensor
 
 
 def _below_threshold(found: Keep, sums: Mapping[str, float]) -> Keep:

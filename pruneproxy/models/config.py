@@ -7,6 +7,10 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.models.plans import MODELS, MLPPlan, Plan, ResNetPlan, Slot
 from pruneproxy.models.shapes import MLPSizes
 
+PADDING = {
+    "both": "one row and column on every side",
+    "end": "where a 3x3 convolution has stride 2, at the bottom and right only (TensorFlow's SAME)",
+}
 DROPOUT_PLACED = {
     "text": "after the ReLU of every hidden layer, the usual place, as the papers' texts name none",
     "code": "after every linear layer, the classifier's logits included (002's released code)",
@@ -30,7 +34,8 @@ class ModelConfig:
     (3x3, stride 1). resnet_stages has "small" and "padding-3" (a padding of 3 instead of 1, as 002's released code).
 
     `blocks` are the residual blocks of each stage of resnet_stages. `zero_last_scale` starts the last batch
-    normalisation of every block at 0, so that a block starts as its shortcut. `dropout` is the share of an MLP's
+    normalisation of every block at 0, so that a block starts as its shortcut. `padding` is that of a ResNet's blocks.
+    `dropout` is the share of an MLP's
     activations that training sets to zero, at the place that `dropout_placed` names.
     """
 
@@ -41,6 +46,7 @@ class ModelConfig:
     width: float = 1.0
     blocks: tuple[int, ...] | None = None
     zero_last_scale: bool = False
+    padding: str = "both"
     dropout: float = 0.0
     dropout_placed: str = "text"
     sizes: MLPSizes | None = None
@@ -103,6 +109,9 @@ def _check_blocks(config: ModelConfig) -> None:
     plan = MODELS[config.name]
     if config.zero_last_scale and not isinstance(plan, ResNetPlan):
         raise UserError(f"expected a ResNet for zero_last_scale, got {config.name}, which has no residual blocks")
+    choose(config.padding, PADDING, "padding")
+    if config.padding != "both" and not isinstance(plan, ResNetPlan):
+        raise UserError(f"expected a ResNet for padding={config.padding!r}, got {config.name}, which has no blocks")
     if config.blocks is None:
         return
     if not (isinstance(plan, ResNetPlan) and plan.free_blocks):

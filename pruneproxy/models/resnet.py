@@ -10,6 +10,13 @@ from pruneproxy.models.network import Connection, Network
 from pruneproxy.models.shortcuts import Projection, shortcut
 
 
+class EndPadded(nn.Conv2d):
+    """A convolution whose padding is at the bottom and right alone: one row and column of the usual two."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)
+
+
 class Block(nn.Module):
     """relu(x + f(x)), f a chain of convolution, batch normalisation, ReLU (He et al. 2015, Fig. 5).
 
@@ -17,23 +24,16 @@ class Block(nn.Module):
     (3x3, 3x3), three a bottleneck (1x1, 3x3, 1x1); the first 3x3 convolution carries the stride.
     """
 
-    def __init__(self, widths: tuple[int, ...], *, stride: int, shortcut: nn.Module | None):
+    def __init__(self, widths: tuple[int, ...], *, stride: int, shortcut: nn.Module | None, padding: str = "both"):
         super().__init__()
         self.depth = len(widths) - 1
         kernels = (3, 3) if self.depth == 2 else (1, 3, 1)
         strided = kernels.index(3)
         for place, kernel in enumerate(kernels):
-            self.add_module(
-                f"conv{place + 1}",
-                nn.Conv2d(
-                    widths[place],
-                    widths[place + 1],
-                    kernel,
-                    stride=stride if place == strided else 1,
-                    padding=kernel // 2,
-                    bias=False,
-                ),
-            )
+            step = stride if place == strided else 1
+            kind = EndPadded if padding == "end" and step == 2 else nn.Conv2d
+            convolution = kind(*widths[place : place + 2], kernel, stride=step, padding=kernel // 2, bias=False)
+            self.add_module(f"conv{place + 1}", convolution)
             self.add_module(f"bn{place + 1}", nn.BatchNorm2d(widths[place + 1]))
         self.downsample = shortcut
 
@@ -93,7 +93,8 @@ class ResNet(Network):
             stride = 1 if place or first else 2
             changes = not place and not (first and plan.stem_is_coupled)
             path = shortcut(shortcut_of(self.config), stream, widths[stage], stride=stride) if changes else None
-            blocks.append(Block((stream, *inside, widths[stage]), stride=stride, shortcut=path))
+            chain = (stream, *inside, widths[stage])
+            blocks.append(Block(chain, stride=stride, shortcut=path, padding=self.config.padding))
             stream = widths[stage]
         return nn.Sequential(*blocks)
 

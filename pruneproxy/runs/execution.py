@@ -49,11 +49,7 @@ def _run(spec, store: Store, conditions: Conditions, stop=None) -> tuple[Trainin
     dataset = data.load(spec.data).to(device)
     model = network(spec, dataset, store, conditions).to(device)
     training, meter = Training(model, dataset, spec.train, spec.seed, hook=hook(spec, store)), Meter(device)
-    state = store.checkpoint(spec.id)
-    if state is not None:
-        training.restore(state["training"])
-        meter.before = state["seconds"]
-    if _train(training, meter, spec, store, conditions, stop):
+    if carried(training, meter, spec, store, conditions, stop):
         spec = replace(spec, train=replace(spec.train, stop_after=training.done))
     return training, record_of(spec, training, meter, dataset, device)
 
@@ -71,7 +67,8 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
     if spec.ticket is not None:
         return _rewound(spec, dataset, store, conditions)
     if spec.prune is None:
-        return models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+        fresh = models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+        return fresh if not spec.start else _started(fresh, spec.start)
     source = _Source(dataset.fingerprint, str(dataset.device), dataset)
     dense, keep = _scored(spec.architecture, source, store, replace(conditions, on_epoch=None))
     if spec.prune.weights == "kept":
@@ -82,6 +79,19 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
     fresh = models.build(config, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
     fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
     return fresh
+
+
+def _started(model: torch.nn.Module, name: str) -> torch.nn.Module:
+    """The network with published weights, which must be of its layers and widths."""
+    try:
+        counters = {key: value for key, value in model.state_dict().items() if key.endswith("num_batches_tracked")}
+        model.load_state_dict(counters | data.weights(name))
+    except RuntimeError as error:
+        raise UserError(
+            f"expected a network that the published weights {name} fit, got {model.config.name} "
+            f"({str(error).splitlines()[-1].strip()}): choose the network that they were trained for"
+        ) from error
+    return model
 
 
 def _rewound(spec, dataset, store: Store, conditions: Conditions) -> torch.nn.Module:
@@ -167,8 +177,12 @@ def trained_weights(spec, store: Store, conditions: Conditions = DEFAULTS, *, wa
     return store.tensors(name)
 
 
-def _train(training: Training, meter: "Meter", spec, store: Store, conditions: Conditions, stop) -> bool:
-    """Trains to the end, or until `stop` says so, and returns whether it did."""
+def carried(training: Training, meter: Meter, spec, store: Store, conditions: Conditions, stop=None) -> bool:
+    """Trains to the end, or until `stop(row)` says so, from where a kill may have left it; whether it was stopped."""
+    state = store.checkpoint(spec.id)
+    if state is not None:
+        training.restore(state["training"])
+        meter.before = state["seconds"]
 
     def save():
         store.save_checkpoint(spec.id, {"training": training.state(), "seconds": meter.seconds})

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pruneproxy.errors import UserError
 
-TRAININGS = (  # of a search, a winner, a measurement, a choice of channels, a round, two copies, a sub-network
+TRAININGS = (  # of a search, a winner, a measurement, channels, a round, two copies, a sub-network, its search
     *("base", "target", "full", "architecture", "find", "run", "subnetwork", "dense"),
 )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pruneproxy import surgery
+from pruneproxy import data, surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
 from pruneproxy.models import ModelConfig
@@ -140,8 +140,11 @@ class RunSpec(Kind):
     seed: int = 0
     sparse: SparseConfig | None = None  # None: dense training without any mask
     ticket: Ticket | None = None  # the masks with which it trains
+    start: str = ""  # published weights that it starts from
 
     def __post_init__(self):
+        if self.start:
+            choose(self.start, data.WEIGHTS, "published weights")
         if self.ticket is not None:
             _check_ticket(self, self.ticket.round.find)
 

@@ -1,27 +1,22 @@
-"""The search for a sub-network as a record, and the training of what it found (004, Algorithm 1)."""
+"""The search for a sub-network as a record (004, Algorithm 1, lines 1 to 12)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import costs, data, ekg, environment, models, surgery
+from pruneproxy import data, ekg, environment, models, surgery
 from pruneproxy.channels import Keep
-from pruneproxy.errors import UserError, choose
+from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
-from pruneproxy.runs.ensuring import DEFAULTS, Conditions
-from pruneproxy.runs.execution import train, trained_weights
+from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
+from pruneproxy.runs.execution import CHECKPOINT_AFTER, trained_weights
 from pruneproxy.runs.kinds import Kind
-from pruneproxy.runs.recording import Meter, data_facts, record_of
+from pruneproxy.runs.recording import Meter, data_facts
 from pruneproxy.runs.spec import RunSpec
 from pruneproxy.store import Store
-from pruneproxy.train import TrainConfig, Training, fit
-
-KNOWLEDGE = {
-    "none": "the labels alone, one view of every image",
-    "single": "and the tuned unpruned network, which is forwarded for both views",
-    "ensemble": "and the memory bank of the networks on the way (eq. 12)",
-}
+from pruneproxy.train import TrainConfig, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +59,56 @@ class SubnetworkSpec(Kind):
         environment.settle()
         device = environment.resolve_device(conditions.device)
         dataset = data.load(self.dense.data).to(device)
-        dense = _dense(self.dense, dataset).to(device)
-        dense.load_state_dict(trained_weights(self.dense, store, conditions))
-        meter = Meter(device)
-        tuned_on, judged_on = drawn(dataset, (self.tuned_on, self.judged_on), self.seed)
-        fit(dense, replace(dataset, train=part(dataset.train, tuned_on)), self.tuning, seed=self.seed)
-        images, labels = data.prepare(dataset.train, judged_on, dataset), dataset.train.labels[judged_on]
-        found = ekg.search(dense, images, labels, self.search, generator=generator(self.seed, "candidates"))
-        store.save_tensors(f"{self.id}-tuned", dense.state_dict())
+        trained_weights(self.dense, store, conditions)
+        meter, state = Meter(device), store.checkpoint(self.id) or {"steps": [], "seconds": {}}
+        dense = tuned(self, dataset, store, conditions)
+        images, labels = judging(self, dataset)
+        before = _added(state["seconds"], {"tuning": round(meter.seconds, 3)})
+        started = meter.seconds
+
+        def saved(steps: list[ekg.Step]) -> None:
+            if meter.seconds > CHECKPOINT_AFTER or out_of_time(conditions):
+                spent = _added(before, {"search": meter.seconds - started})
+                store.save_checkpoint(self.id, {"steps": [vars(step) for step in steps], "seconds": spent})
+            if out_of_time(conditions):
+                raise BudgetSpent
+
+        done = [ekg.Step(**step) for step in state["steps"]]
+        found = ekg.search(dense, images, labels, self.search, done=done, on_step=saved)
         content = {
             "steps": [_step(step) for step in found.steps],
             "widths": {name: len(kept) for name, kept in found.keep.items()},
-            "cost": {"seconds": round(meter.seconds, 3)},
+            "phases": _added(before, found.seconds),
+            "cost": {"seconds": round(sum(before.values()) + meter.seconds - started, 3)},
             "data": data_facts(dataset, self.dense.train.evaluate_on),
         }
         return self.record(content, device=str(device))
+
+
+def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(one.get(name, 0.0) + other.get(name, 0.0), 3) for name in {**one, **other}}
+
+
+def tuned(spec: SubnetworkSpec, dataset: data.Dataset, store: Store, conditions: Conditions = DEFAULTS) -> nn.Module:
+    """The unpruned network after its epoch of tuning, which is done once for all searches that differ in nothing else.
+
+    Batch normalisation keeps its running statistics; the search does not use them.
+    """
+    name = f"{replace(spec, search=ekg.SearchConfig()).id}-tuned"
+    dense = models.build(spec.dense.model, shape=dataset.shape, classes=dataset.num_classes).to(dataset.device)
+    if not store.has_tensors(name):
+        dense.load_state_dict(trained_weights(spec.dense, store, conditions))
+        tuned_on, _ = drawn(dataset, (spec.tuned_on, spec.judged_on), spec.seed)
+        fit(dense, replace(dataset, train=part(dataset.train, tuned_on)), spec.tuning, seed=spec.seed)
+        store.save_tensors(name, dense.state_dict())
+    dense.load_state_dict(store.tensors(name))
+    return dense
+
+
+def judging(spec: SubnetworkSpec, dataset: data.Dataset) -> tuple[Tensor, Tensor]:
+    """The images, and their labels, that judge candidates."""
+    _, rows = drawn(dataset, (spec.tuned_on, spec.judged_on), spec.seed)
+    return data.prepare(dataset.train, rows, dataset), dataset.train.labels[rows.to(dataset.device)]
 
 
 def drawn(dataset: data.Dataset, wanted: tuple[int, ...], seed: int) -> tuple[Tensor, ...]:
@@ -107,10 +137,6 @@ def part(split: data.Split, rows: Tensor) -> data.Split:
     return replace(split, inputs=split.inputs[rows], labels=split.labels[rows])
 
 
-def _dense(spec: RunSpec, dataset: data.Dataset) -> nn.Module:
-    return models.build(spec.model, shape=dataset.shape, classes=dataset.num_classes)
-
-
 def _step(step: ekg.Step) -> dict:
     """A network on the way: of the group that lost channels, those that it keeps; the unpruned one keeps all."""
     kept = {step.group: step.keep[step.group].tolist()} if step.group else {}
@@ -125,80 +151,3 @@ def keeps(record: dict, model: nn.Module) -> list[Keep]:
         kept = kept | {name: torch.tensor(index) for name, index in step["keep"].items()}
         found.append(kept)
     return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class GuidedSpec(Kind):
-    """The training of a sub-network that was found, from the weights that the search left it."""
-
-    subnetwork: SubnetworkSpec
-    train: TrainConfig = field(default_factory=TrainConfig)
-    knowledge: str = "ensemble"
-    teachers: int = 5
-    reading: str = "text"  # of which networks teach
-    rule: str = "loss"  # of when they do
-    temperature: float = ekg.finetune.TEMPERATURE
-    seed: int = 0
-    kind = "guided"
-    sparse = None  # it trains no masks
-
-    def __post_init__(self):
-        choose(self.knowledge, KNOWLEDGE, "knowledge")
-        choose(self.reading, ekg.bank.READINGS, "reading of the teachers")
-        choose(self.rule, ekg.bank.RULES, "rule of the teachers")
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the unpruned network."""
-        return self.subnetwork.dense
-
-    @property
-    def scoring_run(self) -> RunSpec:
-        """The same."""
-        return self.subnetwork.dense
-
-    @property
-    def needs(self) -> tuple[SubnetworkSpec]:
-        """The search."""
-        return (self.subnetwork,)
-
-    @property
-    def trainings(self) -> tuple:
-        """The training, of two views unless only labels teach."""
-        return ((replace(self.subnetwork.dense, train=self.train), 1 if self.knowledge == "none" else 2),)
-
-    def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
-        """Trains, and returns the record of a training."""
-        environment.settle()
-        device = environment.resolve_device(conditions.device)
-        dataset = data.load(self.subnetwork.dense.data).to(device)
-        dense = _dense(self.subnetwork.dense, dataset).to(device)
-        dense.load_state_dict(store.tensors(f"{self.subnetwork.id}-tuned"))
-        searched = store.get(self.subnetwork.id)
-        networks, meter = keeps(searched, dense), Meter(device)
-        narrow = surgery.narrow(dense, networks[-1])
-        if self.knowledge == "none":
-            training = Training(narrow, dataset, self.train, self.seed)
-        else:
-            teacher = self._teacher(dense, networks, searched, dataset)
-            training = ekg.finetune.Guided(narrow, dataset, self.train, self.seed)
-            training.taught_by(teacher, temperature=self.temperature)
-        train(training, self, conditions)
-        record = record_of(self, training, meter, dataset, device)
-        record["cost"]["training_multiplications"] = self._multiplications(record, dense, len(dataset.train))
-        return record
-
-    def _teacher(self, dense, networks, searched, dataset) -> ekg.finetune.Teacher:
-        if self.knowledge == "single":
-            return ekg.finetune.from_network(dense)
-        chosen = ekg.bank.teachers([step["loss"] for step in searched["steps"]], self.teachers, self.reading)
-        known = [ekg.bank.knowledge(surgery.masked(dense, networks[place]), dataset) for place in chosen]
-        return ekg.finetune.from_bank(torch.stack(known), rule=self.rule, temperature=self.temperature)
-
-    def _multiplications(self, record: dict, dense: nn.Module, images: int) -> int:
-        """Three passes of every view, and those of teachers: each view each epoch, or each image once for the bank."""
-        own, whole = record["cost"]["multiplications"], costs.total(costs.layers(dense))
-        done = images * len(record["history"].get("train_loss", ()))
-        views = 1 if self.knowledge == "none" else 2
-        taught = {"none": 0, "single": views * done * whole, "ensemble": self.teachers * images * whole}
-        return 3 * own * views * done + taught[self.knowledge]

@@ -8,7 +8,7 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.scores.choices import COUPLED, FAN_IN, MODES, SIGNS, Choices
 from pruneproxy.scores.flow import synflow_iterative
 from pruneproxy.scores.layers import coupled, kernels, on_shortcuts, outputs_first
-from pruneproxy.scores.saliency import gate_saliency, saliency_per_cost, synflow
+from pruneproxy.scores.saliency import gate_saliency, norm_gates, saliency_per_cost, synflow
 from pruneproxy.scores.weights import (
     drawn,
     geometric_median,
@@ -26,13 +26,14 @@ LAYERWISE = {
 GROUPWISE = {
     "slimming": norm_scales,
     "synflow-iterative": synflow_iterative,
+    "gbn": norm_gates,
     "3sp": gate_saliency,
     "3sp-compute": saliency_per_cost,
     "random": drawn,
 }
 SCORES = {**LAYERWISE, **GROUPWISE}
 USUAL = Choices()
-NEED_BATCH = ("synflow", "3sp", "3sp-compute")
+NEED_BATCH = ("synflow", "gbn", "3sp", "3sp-compute")
 
 
 def of_groups(

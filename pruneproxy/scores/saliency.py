@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pruneproxy import costs, examples
+from pruneproxy.errors import UserError
 from pruneproxy.scores.choices import Choices, over_fan_in
-from pruneproxy.scores.layers import by_owner, columns, outputs_first
+from pruneproxy.scores.layers import by_owner, columns, norms, outputs_first
 from pruneproxy.scores.passes import in_double
 
 CHUNK = 64  # images per pass where they do not meet in batch statistics
@@ -54,6 +55,37 @@ def gate_saliency(
         group.name: sum(_by_channel(group, name, products[name]) for name in group.consumers).abs().cpu()
         for group in groups
     }
+
+
+def norm_gates(
+    model: nn.Module, groups: Iterable, choices: Choices, loss: Callable[[Tensor, Tensor], Tensor] | None = None
+) -> dict[str, Tensor]:
+    """|dL/dc| of a gate c = 1 on each channel behind batch normalisation (Gate Decorator, You et al. 2019, eq. 6).
+
+    A gate scales what normalisation gives, so its derivative is that of scale and shift times themselves. One gate is
+    shared by all layers that produce a channel.
+    """
+    choices.need("labels", "gbn")
+    groups = list(groups)
+    names = {group.name: norms(model, group) for group in groups}
+    bare = next((name for name, found in names.items() if not found), None)
+    if bare is not None:
+        raise UserError(
+            f"expected batch normalisation behind every pruned layer for the score 'gbn', got none in {bare}"
+        )
+
+    def gradients(network, inputs):
+        network.to(examples.device(inputs)).train(choices.scored_in == "train")
+        norm = {name: network.get_submodule(name) for found in names.values() for name in found}
+        values = [value for module in norm.values() for value in (module.weight, module.bias)]
+        with torch.enable_grad():
+            output = examples.floating(examples.call(network, inputs))[0]
+            slopes = torch.autograd.grad((loss or functional.cross_entropy)(output, choices.labels), values)
+        products = [(value * slope).detach() for value, slope in zip(values, slopes, strict=True)]
+        return {name: scale + shift for name, scale, shift in zip(norm, products[::2], products[1::2], strict=True)}
+
+    found = in_double(gradients, model, choices.need("inputs", "gbn"))
+    return {name: sum(found[norm] for norm in those).abs().cpu() for name, those in names.items()}
 
 
 def _by_channel(group, name: str, product: Tensor) -> Tensor:
