@@ -52,8 +52,8 @@ def test_the_record_of_a_search_has_every_network_on_the_way(store):
 
 def test_a_search_is_that_of_the_tuned_network_on_other_images_than_it_was_tuned_on(store):
     dataset = data.load(DENSE.data)
-    tuned, judged = drawn(dataset, (12, 6), 0)
-    assert len(tuned) == 120 and len(judged) == 60 and not set(tuned.tolist()) & set(judged.tolist())
+    taught, judged = drawn(dataset, (12, 6), 0)
+    assert len(taught) == 120 and len(judged) == 60 and not set(taught.tolist()) & set(judged.tolist())
     assert set(torch.bincount(dataset.train.labels[judged]).tolist()) == {6}
     dense = models.build(DENSE.model, shape=dataset.shape, classes=10)
     dense.load_state_dict(tuned(FOUND, dataset, store).state_dict())

@@ -98,8 +98,11 @@ def tuned(spec: SubnetworkSpec, dataset: data.Dataset, store: Store, conditions:
     dense = models.build(spec.dense.model, shape=dataset.shape, classes=dataset.num_classes).to(dataset.device)
     if not store.has_tensors(name):
         dense.load_state_dict(trained_weights(spec.dense, store, conditions))
-        tuned_on, _ = drawn(dataset, (spec.tuned_on, spec.judged_on), spec.seed)
-        fit(dense, replace(dataset, train=part(dataset.train, tuned_on)), spec.tuning, seed=spec.seed)
+        tuned_on, judged_on = (part(dataset.train, rows) for rows in _rows(spec, dataset))
+        shown = replace(
+            dataset, train=tuned_on, validation=judged_on, test=judged_on
+        )  # the real test split is not for it
+        fit(dense, shown, spec.tuning, seed=spec.seed)
         store.save_tensors(name, dense.state_dict())
     dense.load_state_dict(store.tensors(name))
     return dense
@@ -107,8 +110,12 @@ def tuned(spec: SubnetworkSpec, dataset: data.Dataset, store: Store, conditions:
 
 def judging(spec: SubnetworkSpec, dataset: data.Dataset) -> tuple[Tensor, Tensor]:
     """The images, and their labels, that judge candidates."""
-    _, rows = drawn(dataset, (spec.tuned_on, spec.judged_on), spec.seed)
+    _, rows = _rows(spec, dataset)
     return data.prepare(dataset.train, rows, dataset), dataset.train.labels[rows.to(dataset.device)]
+
+
+def _rows(spec: SubnetworkSpec, dataset: data.Dataset) -> tuple[Tensor, ...]:
+    return drawn(dataset, (spec.tuned_on, spec.judged_on), spec.seed)
 
 
 def drawn(dataset: data.Dataset, wanted: tuple[int, ...], seed: int) -> tuple[Tensor, ...]:

@@ -36,6 +36,7 @@ class Choices:
     inputs: Tensor | None = None
     labels: Tensor | None = None
     generator: torch.Generator | None = None
+    double: bool = True  # whether passes are in float64; single precision ranks gates as well, several times as fast
 
     def __post_init__(self):
         choose(self.fan_in, FAN_IN, "fan-in rule")

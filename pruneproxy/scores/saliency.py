@@ -84,7 +84,7 @@ def norm_gates(
         products = [(value * slope).detach() for value, slope in zip(values, slopes, strict=True)]
         return {name: scale + shift for name, scale, shift in zip(norm, products[::2], products[1::2], strict=True)}
 
-    found = in_double(gradients, model, choices.need("inputs", "gbn"))
+    found = in_double(gradients, model, choices.need("inputs", "gbn"), double=choices.double)
     return {name: sum(found[norm] for norm in those).abs().cpu() for name, those in names.items()}
 
 
@@ -135,7 +135,7 @@ def weight_gradients(
             for values in (totals, weights)
         )
 
-    return in_double(gradients, model, choices.need("inputs", score))
+    return in_double(gradients, model, choices.need("inputs", score), double=choices.double)
 
 
 def _chunks(inputs, labels: Tensor | None, *, whole: bool) -> Iterator[tuple]:
