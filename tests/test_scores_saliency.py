@@ -179,3 +179,33 @@ def test_scores_that_are_no_numbers_are_refused():
         model.conv1.weight[0] = torch.nan
     with pytest.raises(UserError, match="whose weights are finite"):
         scores.of_groups(model, model.groups(), score="l1", choices=Choices())
+
+
+def test_a_gate_behind_normalisation_is_scored_by_its_derivative():
+    """The derivative of an explicit gate on what every batch normalisation of a group gives, by finite differences."""
+    model, choices = network(), Choices(inputs=images(), labels=LABELS)
+    found = scores.of_groups(model, model.groups(), score="gbn", choices=choices)
+    step = 1e-6
+    for group in model.groups():
+        norms = [name for name in group.producers if "bn" in name or name.endswith("downsample.1")]
+        for channel in (0, group.width - 1):
+            losses = []
+            for factor in (1 + step, 1 - step):
+                moved = copy.deepcopy(model).double().train()
+                for name in norms:
+                    with torch.no_grad():
+                        moved.get_submodule(name).weight[channel] *= factor
+                        moved.get_submodule(name).bias[channel] *= factor
+                losses.append(functional.cross_entropy(moved(images().double()), LABELS).item())
+            slope = abs(losses[0] - losses[1]) / (2 * step)
+            assert found[group.name][channel].item() == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+def test_gates_rank_alike_in_single_precision():
+    model = network(width=1.0)
+    one, two = (
+        scores.gate_saliency(model, model.groups(), Choices(inputs=images(), labels=LABELS, double=double))
+        for double in (True, False)
+    )
+    for name in one:
+        assert torch.allclose(one[name], two[name].double(), rtol=1e-2, atol=1e-5)

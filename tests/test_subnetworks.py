@@ -6,10 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pruneproxy import costs, data, ekg, models, surgery, workers
+from pruneproxy import costs, curvature, data, ekg, models, surgery, workers
 from pruneproxy.errors import UserError
-from pruneproxy.runs import RunSpec, ensure
-from pruneproxy.runs.guided import GuidedSpec
+from pruneproxy.runs import BudgetSpent, Conditions, RunSpec, ensure, execution, subnetworks
+from pruneproxy.runs.accuracies import AccuracySpec
+from pruneproxy.runs.bends import BendsSpec
+from pruneproxy.runs.guided import BankSpec, GuidedSpec
 from pruneproxy.runs.subnetworks import SubnetworkSpec, drawn, keeps, tuned
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
@@ -69,7 +71,7 @@ def test_without_knowledge_the_narrow_network_is_trained_as_any_other(store):
     dense.load_state_dict(tuned(FOUND, dataset, store).state_dict())
     narrow = surgery.narrow(dense, keeps(store.get(FOUND.id), dense)[-1])
     training = fit(narrow, dataset, TRAIN)
-    record = store.get(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none", views=1).id)
+    record = ensure(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none", views=1), store)
     assert record["metrics"]["top1"] == evaluate(training.model, dataset)["top1"]
     assert record["widths"] == store.get(FOUND.id)["widths"]
 
@@ -102,3 +104,110 @@ def test_more_images_than_there_are_and_unknown_knowledge_are_one_sentence(tmp_p
         ensure(replace(FOUND, tuned_on=40, judged_on=20), Store(tmp_path))
     with pytest.raises(UserError, match="unknown knowledge 'some'"):
         GuidedSpec(subnetwork=FOUND, knowledge="some")
+
+
+def test_views_of_plain_training_are_one_or_two_and_those_of_knowledge_two(store):
+    two, one = (
+        ensure(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none", views=views), store) for views in (2, 1)
+    )
+    assert two["cost"]["training_multiplications"] == 2 * one["cost"]["training_multiplications"]
+    assert two["weights"] != one["weights"]
+    with pytest.raises(UserError, match="expected 2 views, or 1 without knowledge, got 1 with 'single'"):
+        GuidedSpec(subnetwork=FOUND, knowledge="single", views=1)
+
+
+def test_what_was_found_can_be_trained_from_new_weights(store):
+    fresh = ensure(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none", start="fresh"), store)
+    assert fresh["widths"] == store.get(FOUND.id)["widths"]
+    assert (
+        fresh["history"]["train_loss"][0]
+        > ensure(GuidedSpec(subnetwork=FOUND, train=TRAIN, knowledge="none"), store)["history"]["train_loss"][0]
+    )
+
+
+def test_a_bank_holds_what_its_teachers_say_and_lists_them(store):
+    spec = BankSpec(subnetwork=FOUND)
+    record, dataset = store.get(spec.id), data.load(DENSE.data)
+    losses = [step["loss"] for step in store.get(FOUND.id)["steps"]]
+    assert record["teachers"] == ekg.bank.teachers(losses, 5) and record["shape"] == [5, 300, 10]
+    known = spec.logits(dataset, store, Conditions())
+    dense = tuned(FOUND, dataset, store)
+    network = surgery.narrow(dense, keeps(store.get(FOUND.id), dense)[record["teachers"][1]])
+    assert known.dtype == torch.float16
+    assert torch.allclose(known[1].float(), ekg.bank.knowledge(network, dataset).float(), atol=0.02)
+
+
+def test_a_bank_whose_arrays_are_gone_is_made_again(store):
+    spec, dataset = BankSpec(subnetwork=FOUND), data.load(DENSE.data)
+    before = spec.logits(dataset, store, Conditions())
+    store.remove_tensors(f"{spec.id}-logits")
+    assert torch.equal(spec.logits(dataset, store, Conditions()), before)
+
+
+def test_a_bank_of_another_copy_or_size_is_one_sentence(store):
+    dataset = data.load(DENSE.data)
+    with pytest.raises(UserError, match="expected a memory bank of this copy of digits, got one of another"):
+        BankSpec(subnetwork=FOUND).logits(replace(dataset, fingerprint="another"), store, Conditions())
+    with pytest.raises(UserError, match="of 300 training images and 10 classes, got one of shape 5 x 200 x 10"):
+        ekg.finetune.from_bank(torch.zeros(5, 200, 10), dataset)
+
+
+def test_a_killed_search_goes_on_to_the_same_networks(tmp_path, monkeypatch):
+    """Every step is saved at once here; the search is stopped after the third one and started again."""
+    monkeypatch.setattr(subnetworks, "CHECKPOINT_AFTER", -1.0)
+    whole, store, heard = ensure(FOUND, Store(tmp_path / "whole")), Store(tmp_path / "killed"), []
+
+    def late(conditions):
+        heard.append(1)
+        return len(heard) > 5  # twice a step
+
+    monkeypatch.setattr(subnetworks, "out_of_time", late)
+    with pytest.raises(BudgetSpent):
+        ensure(FOUND, store)
+    done = len(store.checkpoint(FOUND.id)["steps"])
+    monkeypatch.setattr(subnetworks, "out_of_time", lambda conditions: False)
+    again = ensure(FOUND, store)
+    assert 1 < done < len(again["steps"]) and again["steps"] == whole["steps"]
+    assert store.checkpoint(FOUND.id) is None
+
+
+def test_a_killed_fine_tuning_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "CHECKPOINT_AFTER", -1.0)
+    spec = GuidedSpec(subnetwork=FOUND, train=replace(TRAIN, epochs=3))
+    whole, store, heard = ensure(spec, Store(tmp_path / "whole")), Store(tmp_path / "killed"), []
+    ensure(spec.bank, store)
+
+    def stopped(spec, row):
+        heard.append(row)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensure(spec, store, Conditions(on_epoch=stopped))
+    assert store.checkpoint(spec.id)["training"]["done"] == 1
+    assert ensure(spec, store)["weights"] == whole["weights"]
+
+
+def test_curvature_of_what_was_found_is_that_of_its_loss_on_the_judging_images(store):
+    spec = BendsSpec(subnetwork=FOUND, points=3, side=3, tolerance=1e-4)
+    record, dataset = ensure(spec, store), data.load(DENSE.data)
+    assert record["loss"] == pytest.approx(store.get(FOUND.id)["steps"][-1]["loss"], rel=1e-4)
+    dense = tuned(FOUND, dataset, store)
+    narrow = surgery.narrow(dense, keeps(store.get(FOUND.id), dense)[-1]).train()
+    images, labels = subnetworks.judging(FOUND, dataset)
+    loss, weights = curvature.flat_loss(narrow, images, labels, torch.nn.functional.cross_entropy)
+    ends = curvature.extremes(loss, weights)
+    assert (record["lowest"][1], record["highest"][1]) == pytest.approx((ends.low, ends.high), rel=1e-2)
+    assert record["surface"][1][1] == pytest.approx(record["loss"], rel=1e-4)
+
+
+def test_accuracies_are_those_of_moving_averages_and_of_batches(store):
+    record, dataset = ensure(AccuracySpec(dense=DENSE, batch=50), store), data.load(DENSE.data)
+    assert record["moving"]["top1"] == store.get(DENSE.id)["metrics"]["top1"]
+    network = models.build(DENSE.model, shape=dataset.shape, classes=10)
+    network.load_state_dict(execution.trained_weights(DENSE, store))
+    images, labels = data.prepare(dataset.test, torch.arange(len(dataset.test)), dataset), dataset.test.labels
+    with torch.no_grad():
+        halves = [network.train()(part).argmax(1) for part in images.split(50)]
+    assert record["batch"]["top1"] == pytest.approx(100 * float((torch.cat(halves) == labels).float().mean()))
+    assert record["batch"] != record["moving"]
