@@ -82,7 +82,7 @@ class Quantities:
         """A row per random sub-network: what is known before fine-tuning, and its test loss after it."""
         key = ["case", "seed", "draw"]
         trained, bent, searched = (
-            table[table["experiment"] == "random"]
+            table[table["experiment"] == "random"].astype({"draw": float})
             for table in (self.frames.trainings, self.frames.bends, self.frames.searches)
         )
         found = trained[[*key, "score", "loss", "top1"]].rename(columns={"loss": "potential"})
