@@ -8,6 +8,7 @@ from torch.nn import functional
 from pruneproxy import costs, ekg, models, scores, surgery
 from pruneproxy.channels import kept_widths
 from pruneproxy.ekg import SearchConfig
+from pruneproxy.ekg.passes import Passes
 from pruneproxy.ekg.search import otsu, rescaled
 from pruneproxy.errors import UserError
 
@@ -168,3 +169,27 @@ def test_a_search_that_makes_no_sense_is_refused(wrong, said):
 def test_a_target_below_what_the_floor_leaves_is_one_sentence(model, batch):
     with pytest.raises(UserError, match="lower the floor or raise the target"):
         ekg.search(model, *batch, SearchConfig(target=0.01, floor=4))
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet56", "mobilenet_v2", "vgg16_bn"])
+def test_candidates_give_the_same_logits_from_their_first_change_on(name):
+    network = models.build(
+        models.ModelConfig(name=name, width=0.25),
+        shape=(3, 32, 32),
+        classes=4,
+        generator=torch.Generator().manual_seed(0),
+    ).train()
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    passes, counted = Passes(images), []
+    assert torch.equal(passes.whole(network), network(images))
+    for group in surgery.prunable(network, "all"):
+        keep = {one.name: torch.arange(one.width) for one in network.groups()} | {
+            group.name: torch.arange(1, group.width)
+        }
+        if group.width > 1:
+            candidate = surgery.narrow(network, keep).train()
+            with torch.no_grad():
+                expected = candidate(images)
+            assert torch.equal(passes.of_candidate(candidate, group), expected), group.name
+            counted.append(sum(isinstance(module, torch.nn.Identity) for module in candidate.modules()))
+    assert (max(counted) > 0) == bool(network.chain())

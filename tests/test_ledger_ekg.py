@@ -161,9 +161,9 @@ def test_the_filter_tries_fewer_candidates(model, batch, monkeypatch):
     reward = _Judge.reward
     for name in tried:
 
-        def counted(self, keep, name=name):
+        def counted(self, *given, name=name):
             tried[name] += 1
-            return reward(self, keep)
+            return reward(self, *given)
 
         monkeypatch.setattr(_Judge, "reward", counted)
         steps = ekg.search(model, *batch, SearchConfig(target=0.8, filtered=name)).steps

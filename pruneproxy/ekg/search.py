@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from pruneproxy import costs, environment, scores, surgery
 from pruneproxy.channels import Keep, kept_widths
+from pruneproxy.ekg.passes import Passes
 from pruneproxy.errors import UserError, choose
 from pruneproxy.models import Group
 from pruneproxy.randomness import generator
@@ -125,8 +126,9 @@ class _Judge:
     def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, config: SearchConfig):
         self.model, self.labels, self.config = model, labels, config
         self.images = _laid_out(images)
-        self.groups = surgery.prunable(model, "all")
-        self.whole = {group.name: torch.arange(group.width) for group in self.groups}
+        self.passes = Passes(self.images)
+        self.groups = {group.name: group for group in surgery.prunable(model, "all")}
+        self.whole = {group.name: torch.arange(group.width) for group in self.groups.values()}
         self.layers = costs.layers(model)
         self.total = costs.total(self.layers)
         self.limit = config.target * self.total
@@ -134,7 +136,7 @@ class _Judge:
         self.seconds = {"scores": 0.0, "candidates": 0.0, "ensemble": 0.0}
 
     def multiplications(self, keep: Keep) -> int:
-        return costs.total(costs.narrowed(self.layers, self.groups, kept_widths(keep)))
+        return costs.total(costs.narrowed(self.layers, self.groups.values(), kept_widths(keep)))
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -161,25 +163,23 @@ class _Judge:
         )
         return functional.cross_entropy(logits, labels), guidance
 
-    @torch.no_grad()
-    def reward(self, keep: Keep) -> float:
-        """Eq. 7: minus both losses."""
-        return -float(sum(self.losses(self.network(keep)(self.images), self.labels)))
+    def reward(self, keep: Keep, group: str) -> float:
+        """Eq. 7: minus both losses of a network that differs from the last accepted one in a group."""
+        logits = self.passes.of_candidate(self.network(keep), self.groups[group])
+        return -float(sum(self.losses(logits, self.labels)))
 
-    @torch.no_grad()
     def accept(self, group: str, keep: Keep) -> Step:
         """The network as a step, whose logits join the ensemble."""
         with self.timed("ensemble"):
-            logits = self.network(keep)(self.images)
+            logits = self.passes.whole(self.network(keep))
             loss, guidance = self.losses(logits, self.labels)
             self.logits.append(logits)
         count = self.multiplications(keep)
         return Step(group=group, keep=keep, loss=float(loss), guidance=float(guidance), multiplications=count)
 
-    @torch.no_grad()
     def remember(self, step: Step) -> None:
         """A step that was made before joins the ensemble."""
-        self.logits.append(self.network(step.keep)(self.images))
+        self.logits.append(self.passes.whole(self.network(step.keep)))
 
     def next(self, keep: Keep, number: int) -> Step:
         """The network after step `number`: without the candidate that is picked."""
@@ -206,7 +206,7 @@ class _Judge:
     def candidates(self, keep: Keep, ranked: Mapping[str, "_Ranked"]) -> Keep:
         """Per group that may lose channels, what it would keep."""
         found, sums = {}, {}
-        for group in self.groups:
+        for group in self.groups.values():
             leaving = min(self.leaving(group), len(keep[group.name]) - self.config.floor)
             if leaving > 0:
                 found[group.name] = ranked[group.name].order[leaving:].sort().values
@@ -228,7 +228,7 @@ class _Judge:
         """The group that loses its candidate."""
         if self.config.picked == "random":
             return list(candidates)[int(torch.randint(len(candidates), (), generator=drawn))]
-        return max(candidates, key=lambda name: self.reward(keep | {name: candidates[name]}))
+        return max(candidates, key=lambda name: self.reward(keep | {name: candidates[name]}, name))
 
     def shortened(self, keep: Keep, group: str, kept: Tensor, order: Tensor) -> Tensor:
         """What a group keeps: the candidate's, or in the last step as much as the target allows (released code)."""

@@ -72,6 +72,9 @@ class MobileNetV2(Network):
             x = self.get_submodule(stage)(x)
         return self.fc(F.relu6(self.head_bn(self.head(x))).mean((2, 3)))
 
+    def chain(self) -> tuple[str, ...]:
+        return tuple(f"{stage}.{place}" for stage in self._stages() for place in range(len(self.get_submodule(stage))))
+
     def connections(self) -> Iterator[Connection]:
         yield from _normalised("stem", None, "stem")
         stream = "stem"

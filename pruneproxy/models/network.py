@@ -70,6 +70,10 @@ class Network(nn.Module):
             for slot in self.slots
         )
 
+    def chain(self) -> tuple[str, ...]:
+        """Modules of which each reads nothing but what the one before gives; none where nothing is said of it."""
+        return ()
+
     def padded_shortcuts(self) -> tuple[Connection, ...]:
         """The zero-padding shortcuts (option A), which copy channels of one group into another."""
         return tuple(one for one in self.connections() if self._is_padded(one))

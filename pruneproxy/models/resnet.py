@@ -71,6 +71,9 @@ class ResNet(Network):
             x = self.get_submodule(stage)(x)
         return self.fc(x.mean((2, 3)))
 
+    def chain(self) -> tuple[str, ...]:
+        return tuple(f"{stage}.{place}" for stage in self._stages() for place in range(len(self.get_submodule(stage))))
+
     def connections(self) -> Iterator[Connection]:
         stream = "layer1" if plan_of(self.config).stem_is_coupled else "stem"
         yield Connection("conv1", None, stream)
