@@ -1,6 +1,7 @@
-"""`make bench`: training throughput against the usual torchvision + DataLoader loop; what masks and searches cost."""
+"""`make bench`: training throughput against the usual loop of torchvision; what masks, searches and knowledge cost."""
 
 import argparse
+import copy
 import statistics
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
-from pruneproxy import data, environment, models, runs, sparse
+from pruneproxy import data, ekg, environment, models, runs, sparse, surgery
 from pruneproxy.search import Dimension, SearchSpec
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
@@ -183,6 +184,47 @@ def report_masks(say: Callable[[str], None], methods: Iterable[str] = ("static",
         say(f"masked MLP 784-1000-1000-1000-10, {method}, batch {BATCH}: {share:.1%} of the dense speed")
 
 
+KNOWN = 5  # teachers of a memory bank
+
+
+def report_subnetworks(say: Callable[[str], None], *, name: str = "resnet56", target: float = 0.97, judged: int = 320):
+    """The first steps of a search by phase, and what knowledge adds to the time of fine-tuning."""
+    dataset, device = pictures(judged), torch.device("cpu")
+    model, images = network(name, device), data.prepare(dataset.train, torch.arange(judged), dataset)
+    found = ekg.search(model, images, dataset.train.labels, ekg.SearchConfig(target=target))
+    steps, total = len(found.steps) - 1, sum(found.seconds.values())
+    shares = ", ".join(f"{phase} {seconds / total:.0%}" for phase, seconds in found.seconds.items())
+    say(f"search of {name}, {judged} images: {total / steps:.1f} s a step over {steps} steps ({shares})")
+    plain, *others = finetuning_times(model, found.keep, dataset).items()
+    for knowledge, seconds in others:
+        say(f"fine-tuning with {knowledge}: {seconds / plain[1]:.2f}x of the time without knowledge")
+
+
+def finetuning_times(model: nn.Module, keep, dataset: data.Dataset, *, steps: int = 6) -> dict[str, float]:
+    """Seconds of a step of fine-tuning without knowledge, with a memory bank, and with a teacher that is forwarded.
+
+    All three train on two views of each image, and take turns, so that a change of the machine's speed meets all.
+    """
+    known = torch.zeros(KNOWN, len(dataset.train), dataset.num_classes, dtype=torch.float16)
+    teachers = {
+        "none": None,
+        "a memory bank": ekg.finetune.from_bank(known, dataset),
+        "a single teacher": ekg.finetune.from_network(copy.deepcopy(model)),
+    }
+    config = TrainConfig(epochs=1, batch_size=BATCH, lr=1e-2, nesterov=True)
+    trainings = {
+        name: ekg.finetune.Guided(surgery.narrow(model, keep).train(), dataset, config).taught_by(teacher)
+        for name, teacher in teachers.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in trainings}
+    for turn in range(WARM_UP + steps):
+        for name, training in trainings.items():
+            started = time.perf_counter()
+            training.step(torch.arange(BATCH), torch.Generator().manual_seed(turn))
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pruneproxy.bench", description=__doc__)
@@ -194,6 +236,7 @@ def main() -> int:
     report(steps=options.steps, threads=options.threads, device=device, say=_say)
     report_masks(_say)
     report_search(_say)
+    report_subnetworks(_say)
     return 0
 
 

@@ -43,3 +43,15 @@ def test_masks_are_timed_for_every_method_that_is_asked_for():
     bench.report_masks(said.append, ("static", "set"), turns=1, steps=1)
     assert [line.split(", ")[1] for line in said] == ["static", "set"]
     assert all(0 < float(line.split(": ")[1].split("%")[0]) < 1000 for line in said)
+
+
+def test_a_search_is_reported_by_phase_and_knowledge_by_its_share_of_time(monkeypatch):
+    monkeypatch.setattr(bench, "BATCH", 32)
+    said = []
+    bench.report_subnetworks(said.append, name="resnet8", target=0.9, judged=40)
+    assert "scores" in said[0] and "candidates" in said[0] and "a step over" in said[0]
+    assert said[1].startswith("fine-tuning with a memory bank: ") and said[2].startswith(
+        "fine-tuning with a single teacher: "
+    )
+    ratios = [float(line.split(": ")[1].split("x")[0]) for line in said[1:]]
+    assert all(0.3 < ratio < 5 for ratio in ratios)

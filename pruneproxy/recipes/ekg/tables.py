@@ -149,7 +149,7 @@ def quoted(table: str) -> pd.DataFrame:
     rows = read("ekg", table)
     said = np.where(rows["method"].str.startswith(OWN), "this paper", "quoted")
     dropped = [name for name in rows if name in ("row", "note", "paper_reference") or name.startswith("derived")]
-    return rows.assign(source=said).drop(columns=dropped).set_index("method").fillna("")
+    return rows.assign(source=said).drop(columns=dropped).set_index("method").astype(object).fillna("")
 
 
 def retuning(frames: Frames) -> pd.DataFrame:
