@@ -10,30 +10,19 @@ from torch.nn import functional
 from pruneproxy import data, environment, models
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions
 from pruneproxy.runs.execution import trained_weights
-from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import Meter, data_facts
-from pruneproxy.runs.spec import RunSpec
+from pruneproxy.runs.spec import OfDense, RunSpec
 from pruneproxy.store import Store
 from pruneproxy.train import evaluate
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccuracySpec(Kind):
+class AccuracySpec(OfDense):
     """Loss and accuracy of a trained network with moving averages, and with the statistics of batches in file order."""
 
     dense: RunSpec
     batch: int = 256
     kind = "accuracy"
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the network."""
-        return self.dense
-
-    @property
-    def scoring_run(self) -> RunSpec:
-        """The same: its weights are measured."""
-        return self.dense
 
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Measures, and returns the record."""

@@ -8,15 +8,13 @@ from torch.nn import functional
 from pruneproxy import curvature, surgery
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions, finished
 from pruneproxy.runs.guided import prepared
-from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import Meter, data_facts
-from pruneproxy.runs.spec import RunSpec
-from pruneproxy.runs.subnetworks import SubnetworkSpec, judging, keeps
+from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, judging, keeps
 from pruneproxy.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class BendsSpec(Kind):
+class BendsSpec(OfSubnetwork):
     """Ends of the Hessian's spectrum on a walk along the gradient, and the losses on a grid, before fine-tuning.
 
     The loss is that of the images that judge candidates, with their batch statistics as in the search. `points` lie
@@ -30,16 +28,6 @@ class BendsSpec(Kind):
     tolerance: float = 0.1  # of eigenvalues; the Lanczos method is far better than asked
     side: int = 0
     kind = "bends"
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the unpruned network."""
-        return self.subnetwork.dense
-
-    @property
-    def needs(self) -> tuple[SubnetworkSpec]:
-        """The search."""
-        return (self.subnetwork,)
 
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Measures, and returns the record."""

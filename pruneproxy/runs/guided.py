@@ -11,10 +11,8 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import generator
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions, finished
 from pruneproxy.runs.execution import carried
-from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import Meter, data_facts, record_of
-from pruneproxy.runs.spec import RunSpec
-from pruneproxy.runs.subnetworks import SubnetworkSpec, keeps, tuned
+from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, keeps, tuned
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
 
@@ -30,7 +28,7 @@ STARTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class BankSpec(Kind):
+class BankSpec(OfSubnetwork):
     """What networks on the way say of every training image (eq. 10 and 11), in half precision."""
 
     subnetwork: SubnetworkSpec
@@ -40,16 +38,6 @@ class BankSpec(Kind):
 
     def __post_init__(self):
         choose(self.reading, ekg.bank.READINGS, "reading of the teachers")
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the unpruned network."""
-        return self.subnetwork.dense
-
-    @property
-    def needs(self) -> tuple[SubnetworkSpec]:
-        """The search."""
-        return (self.subnetwork,)
 
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Forwards all training images through each teacher, and returns the record; logits are stored beside it."""
@@ -83,7 +71,7 @@ class BankSpec(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GuidedSpec(Kind):
+class GuidedSpec(OfSubnetwork):
     """The training of a sub-network that was found.
 
     `views` of every image are trained on at once (without knowledge it may be one, the usual training), augmented as
@@ -113,11 +101,6 @@ class GuidedSpec(Kind):
             raise UserError(f"expected 2 views, or 1 without knowledge, got {self.views!r} with {self.knowledge!r}")
         if not self.temperature > 0:
             raise UserError(f"expected a temperature above 0, got {self.temperature!r}")
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the unpruned network."""
-        return self.subnetwork.dense
 
     @property
     def bank(self) -> BankSpec:

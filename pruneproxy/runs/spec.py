@@ -188,6 +188,22 @@ def _check_ticket(spec: RunSpec, find: RunSpec) -> None:
         raise UserError(f"expected a ticket of the network that its round has pruned, {find.model}, got {spec.model}")
 
 
+class OfDense(Kind):
+    """What starts from the weights of a trained network, its `dense`."""
+
+    dense: RunSpec
+
+    @property
+    def training(self) -> RunSpec:
+        """The training of that network."""
+        return self.dense
+
+    @property
+    def scoring_run(self) -> RunSpec:
+        """The same: its weights are needed."""
+        return self.dense
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelsSpec(Kind):
     """The channels that a pruned network keeps: chosen once, and the same for all runs on it, wherever they run."""

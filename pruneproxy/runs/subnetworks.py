@@ -14,13 +14,13 @@ from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_t
 from pruneproxy.runs.execution import CHECKPOINT_AFTER, trained_weights
 from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import Meter, data_facts
-from pruneproxy.runs.spec import RunSpec
+from pruneproxy.runs.spec import OfDense, RunSpec
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, fit
 
 
 @dataclass(frozen=True, kw_only=True)
-class SubnetworkSpec(Kind):
+class SubnetworkSpec(OfDense):
     """A search for a sub-network of a trained one.
 
     `tuned_on` images of every class train it for one more epoch before the search, `judged_on` others judge candidates;
@@ -38,16 +38,6 @@ class SubnetworkSpec(Kind):
     judged_on: int = 32
     seed: int = 0
     kind = "subnetwork"
-
-    @property
-    def training(self) -> RunSpec:
-        """The training of the unpruned network."""
-        return self.dense
-
-    @property
-    def scoring_run(self) -> RunSpec:
-        """The same: its weights are searched."""
-        return self.dense
 
     @property
     def trainings(self) -> tuple:
@@ -83,6 +73,22 @@ class SubnetworkSpec(Kind):
             "data": data_facts(dataset, self.dense.train.evaluate_on),
         }
         return self.record(content, device=str(device))
+
+
+class OfSubnetwork(Kind):
+    """What goes on from a search, its `subnetwork`."""
+
+    subnetwork: SubnetworkSpec
+
+    @property
+    def training(self) -> RunSpec:
+        """The training of the unpruned network."""
+        return self.subnetwork.dense
+
+    @property
+    def needs(self) -> tuple:
+        """The search."""
+        return (self.subnetwork,)
 
 
 def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
