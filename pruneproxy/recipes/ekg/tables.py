@@ -135,13 +135,17 @@ def accuracies(frames: Frames) -> pd.DataFrame:
 
 
 def phases(frames: Frames) -> pd.DataFrame:
-    """Seconds of a search by phase and their shares, mean over searches of a kind."""
+    """Seconds of a search, and the shares of its phases, mean over searches of a kind.
+
+    Shares are of what was timed by phase: of a search that was stopped in between, of the steps after that.
+    """
     searches = frames.searches[frames.searches["experiment"].isin(("published", "ablation", "scores"))]
-    key = ["title", "data", "score", "search"]
-    means = searches.groupby(key, sort=False)[["steps", "reached", *PHASES]].mean()
-    total = means[PHASES].sum(axis=1)
-    shares = (100 * means[PHASES].div(total, axis=0)).add_suffix(" (%)")
-    return means[["steps", "reached"]].assign(seconds=total).join(shares)
+    searches = searches.drop_duplicates("id")
+    means = searches.groupby(["title", "data", "score", "search"], sort=False)[
+        ["steps", "reached", "seconds", *PHASES]
+    ].mean()
+    shares = 100 * means[PHASES].div(means[PHASES].sum(axis=1), axis=0)
+    return means.drop(columns=PHASES).join(shares.add_suffix(" (%)"))
 
 
 def quoted(table: str) -> pd.DataFrame:
