@@ -108,6 +108,7 @@ def test_the_papers_protocol_is_that_of_its_appendix():
     [
         ({"targets": ()}, "expected one target or more"),
         ({"drawn": 0}, "drawn must be at least 1, got 0"),
+        ({"finetune_epochs": 0}, "finetune_epochs must be at least 1, got 0"),
         ({"lr_log10": (1.0, 0.0)}, "lr_log10 must be the decimal exponents"),
         ({"filtered": "all"}, "unknown filter of candidates 'all'"),
         ({"experiments": ("tables",)}, "unknown experiment 'tables'"),

@@ -65,7 +65,7 @@ def _training(entry: Entry, record: dict, by_id: dict) -> list:
 def _search(entry: Entry, record: dict, by_id: dict) -> list:
     steps, whole = record["steps"], record["steps"][0]["multiplications"]
     row = {"steps": len(steps) - 1, "loss": steps[-1]["loss"], "reached": steps[-1]["multiplications"] / whole}
-    row |= {"seconds": record["cost"]["seconds"]} | record["phases"]
+    row |= {"seconds": record["cost"]["seconds"]} | {name: record["phases"].get(name, 0.0) for name in PHASES}
     history = [
         {"step": number, "loss": step["loss"], "guidance": step["guidance"], "left": step["multiplications"] / whole}
         | dict(zip(("group", "width"), next(((k, len(v)) for k, v in step["keep"].items()), ("", np.nan)), strict=True))

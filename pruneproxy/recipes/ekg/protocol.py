@@ -70,7 +70,16 @@ class Case(Base):
         choose(self.filtered, ekg.FILTERS, "filter of candidates")
         if not self.targets:
             raise UserError("expected one target or more, got none")
-        for name in ("drawn", "l1_every", "walk_points", "side", "lr_points", "weight_decay_points", "seeds"):
+        for name in (
+            "finetune_epochs",
+            "drawn",
+            "l1_every",
+            "walk_points",
+            "side",
+            "lr_points",
+            "weight_decay_points",
+            "seeds",
+        ):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
         for name in ("lr_log10", "weight_decay_log10"):
