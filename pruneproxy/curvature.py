@@ -27,7 +27,7 @@ class Extremes:
 
     @property
     def ratio(self) -> float:
-        """|smallest / largest| (eq. 6): 0 where no direction bends downwards, however sharp the others are.
+        """|smallest / largest| (eq. 6): near 0 for a convex loss with a flat direction, however sharp the others are.
 
         The paper calls it a condition number; that would be its reciprocal, without the sign of the smallest.
         """

@@ -104,17 +104,36 @@ def spoiled(arrays, what):
         "another type": arrays | {first: arrays[first].astype(np.float64)},
         "no numbers": arrays | {first: np.full_like(arrays[first], np.nan)},
         "another name": {name.replace("fc/", "head/"): values for name, values in arrays.items()},
+        "another shape": arrays | {"BasicBlock0.0/conv1/kernel": np.zeros((3, 3, 16, 8), dtype=np.float32)},
+        "a flat kernel": arrays | {"fc/kernel": np.zeros(640, dtype=np.float32)},
+        "one twice": {("BasicBlock0.0/bn2/beta" if n == "BasicBlock0.0/bn1/beta" else n): v for n, v in arrays.items()}
+        | {"BasicBlock0.99/bn1/beta": arrays[first]},
         "a pickle": arrays | {first: np.array([Loud()], dtype=object)},
     }[what]
 
 
-@pytest.mark.parametrize("what", ["one too few", "another type", "no numbers", "another name", "a pickle"])
+WRONG = (
+    "one too few",
+    "another type",
+    "no numbers",
+    "another name",
+    "another shape",
+    "a flat kernel",
+    "one twice",
+    "a pickle",
+)
+
+
+@pytest.mark.parametrize("what", WRONG)
 def test_other_arrays_are_refused_and_nothing_is_stored_or_run(arrays, tmp_path, capsys, what):
-    path = saved(tmp_path, spoiled(arrays, what))
+    data.import_weights(NAME, saved(tmp_path, arrays), tmp_path / "data")
+    before = data.weights(NAME, tmp_path / "data")
+    path = saved(tmp_path, spoiled(arrays, what), "wrong.npz")
     assert main(["data", "import", NAME, str(path), "--root", str(tmp_path / "data")]) == 2
     said = capsys.readouterr()
     assert said.err.startswith("pruneproxy: expected") and said.err.count("\n") == 1 and "this ran" not in said.out
-    assert not (tmp_path / "data" / NAME).exists()
+    after = data.weights(NAME, tmp_path / "data")
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", pickle.dumps(Loud())])

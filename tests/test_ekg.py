@@ -108,6 +108,8 @@ def test_the_papers_protocol_is_that_of_its_appendix():
     [
         ({"targets": ()}, "expected one target or more"),
         ({"drawn": 0}, "drawn must be at least 1, got 0"),
+        ({"teachers": 0}, "teachers must be at least 1, got 0"),
+        ({"judged_on": -1}, "judged_on must be at least 1, got -1"),
         ({"finetune_epochs": 0}, "finetune_epochs must be at least 1, got 0"),
         ({"lr_log10": (1.0, 0.0)}, "lr_log10 must be the decimal exponents"),
         ({"filtered": "all"}, "unknown filter of candidates 'all'"),
@@ -163,7 +165,14 @@ def test_gains_of_the_ablation_are_differences_of_equal_seeds():
 
 def test_the_time_of_a_search_is_that_of_its_steps():
     rows = [
-        {"experiment": "ablation", "search": guide, "seed": seed, "seconds": pace * steps, "steps": steps}
+        {
+            "experiment": "ablation",
+            "search": guide,
+            "seed": seed,
+            "paced": pace * steps,
+            "steps": steps,
+            "seconds": 99.0,
+        }
         for guide, pace in (("none", 1.0), ("ensemble", 1.2))
         for seed, steps in enumerate((10, 20, 15) if guide == "none" else (12, 18, 30))
     ]
@@ -245,6 +254,34 @@ def test_the_risk_of_not_tuning_again_is_that_of_the_moved_peak():
     assert still["kept"][1].value == pytest.approx(0, abs=0.05) and moved["kept"][1].value == pytest.approx(4, abs=0.1)
     assert moved["fresh"][1].value == pytest.approx(0, abs=0.05)
     assert moved["kept"][0].value > 3.5 > 1 > still["kept"][0].value
+
+
+def test_only_a_mild_target_speaks_for_the_mildest():
+    rows = [
+        {"experiment": "curve", "seed": seed, "knowledge": knowledge, "target": left, "top1": top1}
+        for seed in range(3)
+        for knowledge, left, top1 in (("unpruned", None, 80.0), ("ensemble", 0.5, 79.0))
+    ]
+    quantities = planted(rows)
+    assert quantities.mildest_curve_gains() == [] and len(quantities.mild_curve_gains()) == 1
+
+
+def test_on_imagenet_reductions_are_those_that_were_reached():
+    rows = [
+        {"case": "resnet50-imagenet", "experiment": "curve", "seed": seed, "knowledge": knowledge, "target": left}
+        | {"top1": top1, "multiplications": count}
+        for seed in range(3)
+        for knowledge, left, top1, count in (("unpruned", None, 76.0, 1000.0), ("ensemble", 0.45, 75.9, 440.0))
+    ]
+    quantities = planted(rows)
+    assert [effect.value for effect in quantities.further_than_autoslim()] == pytest.approx([56 - 51.6])
+    assert [effect.value for effect in quantities.over_autoslim()] == pytest.approx([75.9 - 75.6])
+    assert [effect.value for effect in quantities.over_resnet50_others()] == pytest.approx([75.9 - 76.15])
+
+
+def test_a_target_of_nothing_is_refused_and_not_replaced():
+    with pytest.raises(UserError, match="target must be a share"):
+        ekg.specs("smoke", experiments=("curve",), targets=(0.0,))
 
 
 # what is shown

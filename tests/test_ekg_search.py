@@ -193,3 +193,25 @@ def test_candidates_give_the_same_logits_from_their_first_change_on(name):
             assert torch.equal(passes.of_candidate(candidate, group), expected), group.name
             counted.append(sum(isinstance(module, torch.nn.Identity) for module in candidate.modules()))
     assert (max(counted) > 0) == bool(network.chain())
+
+
+def test_random_candidates_follow_their_seed_and_not_the_reward(model, batch):
+    def groups(**choices):
+        return [
+            step.group for step in ekg.search(model, *batch, SearchConfig(target=0.5, guide="none", **choices)).steps
+        ]
+
+    drawn = [groups(picked="random", seed=seed) for seed in (0, 1, 0)]
+    assert drawn[0] == drawn[2] != drawn[1] and drawn[0] != groups()
+
+
+def test_the_gates_behind_normalisation_have_candidates_of_their_own(model, batch):
+    """The first step of a search by GBN's score takes the channels that the score itself ranks lowest."""
+    step = ekg.search(model, *batch, SearchConfig(target=0.9, guide="none", score="gbn")).steps[1]
+    choices = scores.Choices(inputs=batch[0], labels=batch[1])
+    ranked = {
+        name: scores.of_groups(model, model.groups(), score=name, choices=choices)[step.group]
+        for name in ("gbn", "3sp")
+    }
+    gone = set(range(len(ranked["gbn"]))) - set(step.keep[step.group].tolist())
+    assert gone == set(ranked["gbn"].argsort()[: len(gone)].tolist())

@@ -102,6 +102,14 @@ def test_specs_survive_being_written_and_a_search_repeats(store, tmp_path):
 def test_more_images_than_there_are_and_unknown_knowledge_are_one_sentence(tmp_path):
     with pytest.raises(UserError, match="expected 60 training images of every class .*: lower tuned_on or judged_on"):
         ensure(replace(FOUND, tuned_on=40, judged_on=20), Store(tmp_path))
+    with pytest.raises(UserError, match="expected judged_on of at least 1 image of every class, got 0"):
+        replace(FOUND, judged_on=0)
+    with pytest.raises(UserError, match="expected at least 1 teacher, got 0"):
+        BankSpec(subnetwork=FOUND, teachers=0)
+    with pytest.raises(UserError, match="expected an odd number of points"):
+        BendsSpec(subnetwork=FOUND, points=2)
+    with pytest.raises(UserError, match="got none but the unpruned one: lower the target"):
+        ekg.bank.teachers([0.1], 1)
     with pytest.raises(UserError, match="unknown knowledge 'some'"):
         GuidedSpec(subnetwork=FOUND, knowledge="some")
 
@@ -211,3 +219,22 @@ def test_accuracies_are_those_of_moving_averages_and_of_batches(store):
         halves = [network.train()(part).argmax(1) for part in images.split(50)]
     assert record["batch"]["top1"] == pytest.approx(100 * float((torch.cat(halves) == labels).float().mean()))
     assert record["batch"] != record["moving"]
+
+
+def test_what_was_judged_with_scaled_kernels_goes_on_with_them(store):
+    spec, dataset = replace(FOUND, search=replace(FOUND.search, rescaled=True)), data.load(DENSE.data)
+    record, bent = ensure(spec, store), ensure(BendsSpec(subnetwork=spec, points=1), store)
+    assert bent["loss"] == pytest.approx(record["steps"][-1]["loss"], rel=1e-4)
+    dense = tuned(spec, dataset, store)
+    scaled = subnetworks.on_the_way(spec, dense, keeps(record, dense)[-1])
+    plain = subnetworks.on_the_way(FOUND, dense, keeps(record, dense)[-1])
+    assert not torch.equal(scaled.fc.weight, plain.fc.weight) or not torch.equal(
+        scaled.conv1.weight, plain.conv1.weight
+    )
+
+
+def test_what_goes_on_from_a_search_of_another_copy_is_one_sentence(store, monkeypatch):
+    dataset = data.load(DENSE.data)
+    monkeypatch.setattr(data, "load", lambda config: replace(dataset, fingerprint="another"))
+    with pytest.raises(UserError, match="expected a search of this copy of digits, got one of another"):
+        ensure(BendsSpec(subnetwork=FOUND, points=5), store)

@@ -18,16 +18,20 @@ from torch import Tensor
 from pruneproxy.data.importing import new_folder
 from pruneproxy.data.stored import data_root, file_digest
 from pruneproxy.errors import UserError, choose
+from pruneproxy.models import ModelConfig, build
 
 FILE = "weights.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Weights that somebody has published: what they are, how many arrays, and how these are named here."""
+    """Weights that somebody has published: what they are, the network that they fit, and how arrays are named here."""
 
     title: str
     arrays: int
+    network: ModelConfig
+    shape: tuple[int, ...]
+    classes: int
     renamed: Callable[[Mapping[str, np.ndarray]], dict[str, Tensor]]
 
 
@@ -41,11 +45,11 @@ def _of_tensorflow(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
             raise KeyError(name)
         tensor = torch.from_numpy(values)
         place = f"layer{int(at[1]) + 1}.{at[2]}.{_SHORTCUT.get(layer, layer)}" if at else _ENDS[layer]
-        dense = place == "fc" and what == "kernel"
-        kernel = (
-            tensor.permute(3, 2, 0, 1) if what == "kernel" and not dense else tensor.T if dense else tensor.flatten()
-        )
-        found[f"{place}.{_PARAMETERS[what]}"] = kernel.contiguous()
+        dense = place == "fc"
+        turned = tensor.flatten()
+        if what == "kernel":
+            turned = tensor.permute(1, 0) if dense else tensor.permute(3, 2, 0, 1)
+        found[f"{place}.{_PARAMETERS[what]}"] = turned.contiguous()
     return found
 
 
@@ -61,7 +65,12 @@ _SHORTCUT = {"conv3": "downsample.0", "bn3": "downsample.1"}
 _ENDS = {"conv": "conv1", "bn": "bn1", "fc": "fc"}
 WEIGHTS = {
     "ekg-resnet56": Published(
-        title="ResNet-56 trained on CIFAR-10, published with paper 004", arrays=287, renamed=_of_tensorflow
+        title="ResNet-56 trained on CIFAR-10, published with paper 004",
+        arrays=287,
+        network=ModelConfig(name="resnet56", shortcut="B", padding="end"),
+        shape=(3, 32, 32),
+        classes=10,
+        renamed=_of_tensorflow,
     )
 }
 
@@ -88,9 +97,24 @@ def import_weights(name: str, path, root=None) -> str:
             f"expected the arrays of {name} in {path.name}, got one that no layer is named after ({error}): is it "
             "another file?"
         ) from error
+    _check_fit(name, entry, tensors)
     with new_folder(root, name) as (_, folder):
         save_file(tensors, folder / FILE, metadata={"origin": path.name, "sha256": file_digest(path)})
     return f"{name}: import of {path.name}, {len(tensors)} arrays"
+
+
+def _check_fit(name: str, entry: Published, tensors: Mapping[str, Tensor]) -> None:
+    """Refuses tensors that are not those of the network, one for one."""
+    with torch.device("meta"):
+        state = build(entry.network, shape=entry.shape, classes=entry.classes).state_dict()
+    wanted = {key: value.shape for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    wrong = next((key for key in wanted if key not in tensors or tensors[key].shape != wanted[key]), None)
+    if wrong is not None or set(tensors) != set(wanted):
+        found = "none" if wrong not in tensors else " x ".join(map(str, tensors[wrong].shape))
+        raise UserError(
+            f"expected {wrong} of {name} to be {' x '.join(map(str, wanted.get(wrong, ())))}, got {found}: is it "
+            "another file?"
+        )
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

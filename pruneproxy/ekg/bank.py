@@ -26,6 +26,8 @@ def teachers(losses: Sequence[float], count: int, reading: str = "text") -> list
     `losses` are of the networks in the order of the search, the unpruned one first and the found one last.
     """
     choose(reading, READINGS, "reading of the teachers")
+    if len(losses) < 2:
+        raise UserError("expected networks on the way to teach, got none but the unpruned one: lower the target")
     if not 1 <= count < len(losses):
         raise UserError(f"expected from 1 to {len(losses) - 1} teachers out of {len(losses)} networks, got {count}")
     if reading == "text":
@@ -57,8 +59,8 @@ def knowledge(network: nn.Module, dataset: data.Dataset) -> Tensor:
 def ensemble(known: Tensor, labels: Tensor, student: Tensor, *, rule: str = "loss", temperature: float = 1.0) -> Tensor:
     """The mean logits of the teachers that a student has not caught up with, for a batch (eq. 13).
 
-    `known` is teachers x images x classes, the best teacher first; `student` its logits of these images. Where no
-    teacher is good enough, the best one teaches alone.
+    `known` is teachers x images x classes, the unpruned network or what is nearest to it first, `student` its logits of
+    these images. Where no teacher is good enough, the first one teaches alone: the mean of none is not defined.
     """
     choose(rule, RULES, "rule of the teachers")
     known = known.to(student.dtype)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from pruneproxy import curvature, surgery
+from pruneproxy import curvature
+from pruneproxy.errors import UserError
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions, finished
 from pruneproxy.runs.guided import prepared
 from pruneproxy.runs.recording import Meter, data_facts
-from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, judging, keeps
+from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, judging, keeps, on_the_way
 from pruneproxy.store import Store
 
 
@@ -29,10 +30,17 @@ class BendsSpec(OfSubnetwork):
     side: int = 0
     kind = "bends"
 
+    def __post_init__(self):
+        if self.points < 1 or self.points % 2 == 0:
+            raise UserError(f"expected an odd number of points, the weights in the middle, got {self.points!r}")
+        if self.side and (self.side < 3 or self.side % 2 == 0):
+            raise UserError(f"expected an odd side of 3 or more, or 0 for no surface, got {self.side!r}")
+
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Measures, and returns the record."""
         dataset, dense, device = prepared(self.subnetwork, store, conditions)
-        narrow = surgery.narrow(dense, keeps(finished(self.subnetwork, store, conditions), dense)[-1]).train()
+        searched = finished(self.subnetwork, store, conditions)
+        narrow = on_the_way(self.subnetwork, dense, keeps(searched, dense)[-1]).train()
         images, labels = judging(self.subnetwork, dataset)
         layout = {"memory_format": torch.channels_last}  # twice as fast a product with the Hessian
         loss, weights = curvature.flat_loss(

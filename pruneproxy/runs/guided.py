@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import costs, data, ekg, environment, models, surgery
+from pruneproxy import costs, data, ekg, environment, models
 from pruneproxy.channels import Keep
 from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import generator
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions, finished
 from pruneproxy.runs.execution import carried
 from pruneproxy.runs.recording import Meter, data_facts, record_of
-from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, keeps, tuned
+from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, keeps, on_the_way, tuned
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig, Training
 
@@ -38,6 +38,7 @@ class BankSpec(OfSubnetwork):
 
     def __post_init__(self):
         choose(self.reading, ekg.bank.READINGS, "reading of the teachers")
+        _check_teachers(self.teachers)
 
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Forwards all training images through each teacher, and returns the record; logits are stored beside it."""
@@ -45,8 +46,8 @@ class BankSpec(OfSubnetwork):
         meter, searched = Meter(device), finished(self.subnetwork, store, conditions)
         losses = [step["loss"] for step in searched["steps"]]
         chosen = ekg.bank.teachers(losses, self.teachers, self.reading)
-        networks = keeps(searched, dense)
-        known = torch.stack([ekg.bank.knowledge(surgery.narrow(dense, networks[place]), dataset) for place in chosen])
+        networks = [on_the_way(self.subnetwork, dense, keeps(searched, dense)[place]) for place in chosen]
+        known = torch.stack([ekg.bank.knowledge(network, dataset) for network in networks])
         store.save_tensors(f"{self.id}-logits", {"logits": known})
         content = {
             "teachers": chosen,
@@ -60,11 +61,7 @@ class BankSpec(OfSubnetwork):
     def logits(self, dataset: data.Dataset, store: Store, conditions: Conditions) -> Tensor:
         """The stored logits, teachers x images x classes; they must be of this data set."""
         record = finished(self, store, conditions)
-        if record["data"]["fingerprint"] != dataset.fingerprint:
-            raise UserError(
-                f"expected a memory bank of this copy of {self.training.data.name}, got one of another "
-                f"({record['data']['source']}): keep the records of different copies in different folders"
-            )
+        _check_copy(record, dataset, "a memory bank")
         if not store.has_tensors(f"{self.id}-logits"):  # records travel without their arrays
             self.execute(store, conditions)
         return store.tensors(f"{self.id}-logits")["logits"]
@@ -97,6 +94,7 @@ class GuidedSpec(OfSubnetwork):
         choose(self.start, STARTS, "start")
         choose(self.rule, ekg.bank.RULES, "rule of the teachers")
         choose(self.reading, ekg.bank.READINGS, "reading of the teachers")
+        _check_teachers(self.teachers)
         if self.views not in ((1, 2) if self.knowledge == "none" else (2,)):
             raise UserError(f"expected 2 views, or 1 without knowledge, got {self.views!r} with {self.knowledge!r}")
         if not self.temperature > 0:
@@ -138,7 +136,9 @@ class GuidedSpec(OfSubnetwork):
 
     def _network(self, dense: nn.Module, store: Store, conditions: Conditions) -> nn.Module:
         keep = keeps(finished(self.subnetwork, store, conditions), dense)[-1]
-        return surgery.narrow(dense, keep) if self.start == "kept" else _drawn_anew(dense, keep, self.seed)
+        if self.start == "fresh":
+            return _drawn_anew(dense, keep, self.seed)
+        return on_the_way(self.subnetwork, dense, keep)
 
     def _teacher(self, dense, dataset, store, conditions) -> ekg.finetune.Teacher | None:
         if self.knowledge == "none":
@@ -156,6 +156,20 @@ class GuidedSpec(OfSubnetwork):
         return 3 * own * self.views * done + taught[self.knowledge]
 
 
+def _check_teachers(count: int) -> None:
+    if count < 1:
+        raise UserError(f"expected at least 1 teacher, got {count!r}")
+
+
+def _check_copy(record: dict, dataset: data.Dataset, what: str) -> None:
+    """Refuses to go on from what was made of another copy of a data set."""
+    if record["data"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"expected {what} of this copy of {dataset.config.name}, got one of another ({record['data']['source']}): "
+            "keep the records of different copies in different folders"
+        )
+
+
 def _drawn_anew(dense: nn.Module, keep: Keep, seed: int) -> nn.Module:
     """A network of the widths that are kept, with new weights."""
     config = models.with_widths(dense, {name: len(index) for name, index in keep.items()})
@@ -165,8 +179,9 @@ def _drawn_anew(dense: nn.Module, keep: Keep, seed: int) -> nn.Module:
 
 
 def prepared(spec: SubnetworkSpec, store: Store, conditions: Conditions) -> tuple:
-    """The data set, the tuned unpruned network, and the device."""
+    """The data set, the tuned unpruned network, and the device; the search must be of the same copy of the data."""
     environment.settle()
     device = environment.resolve_device(conditions.device)
     dataset = data.load(spec.dense.data).to(device)
+    _check_copy(finished(spec, store, conditions), dataset, "a search")
     return dataset, tuned(spec, dataset, store, conditions), device

@@ -36,8 +36,14 @@ class SubnetworkSpec(OfDense):
     )
     tuned_on: int = 256
     judged_on: int = 32
+    augmented: bool = True  # whether the tuning sees images as the training did
     seed: int = 0
     kind = "subnetwork"
+
+    def __post_init__(self):
+        for name in ("tuned_on", "judged_on"):
+            if getattr(self, name) < 1:
+                raise UserError(f"expected {name} of at least 1 image of every class, got {getattr(self, name)!r}")
 
     @property
     def trainings(self) -> tuple:
@@ -95,6 +101,12 @@ def _added(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, fl
     return {name: round(one.get(name, 0.0) + other.get(name, 0.0), 3) for name in {**one, **other}}
 
 
+def on_the_way(spec: SubnetworkSpec, dense: nn.Module, keep: Keep) -> nn.Module:
+    """A network on the way of a search, narrow, with the weights that it was judged with."""
+    narrow = surgery.narrow(dense, keep)
+    return ekg.rescaled(narrow, dense) if spec.search.rescaled else narrow
+
+
 def tuned(spec: SubnetworkSpec, dataset: data.Dataset, store: Store, conditions: Conditions = DEFAULTS) -> nn.Module:
     """The unpruned network after its epoch of tuning, which is done once for all searches that differ in nothing else.
 
@@ -105,9 +117,9 @@ def tuned(spec: SubnetworkSpec, dataset: data.Dataset, store: Store, conditions:
     if not store.has_tensors(name):
         dense.load_state_dict(trained_weights(spec.dense, store, conditions))
         tuned_on, judged_on = (part(dataset.train, rows) for rows in _rows(spec, dataset))
-        shown = replace(
-            dataset, train=tuned_on, validation=judged_on, test=judged_on
-        )  # the real test split is not for it
+        config = dataset.config if spec.augmented else replace(dataset.config, augment="none")
+        # The real test split is not for it: the images that judge stand in its place.
+        shown = replace(dataset, config=config, train=tuned_on, validation=judged_on, test=judged_on)
         fit(dense, shown, spec.tuning, seed=spec.seed)
         store.save_tensors(name, dense.state_dict())
     dense.load_state_dict(store.tensors(name))

@@ -34,7 +34,7 @@ def searched(
 ) -> SubnetworkSpec:
     """A search in the unpruned network of a seed."""
     config = ekg.SearchConfig(
-        target=target or case.target,
+        target=case.target if target is None else target,
         guide=guide,
         ratio=case.ratio,
         per_call=case.per_call,
@@ -46,6 +46,7 @@ def searched(
     spec = SubnetworkSpec(
         dense=dense(case, seed), search=config, tuned_on=case.tuned_on, judged_on=case.judged_on, seed=seed
     )
+    spec = replace(spec, augmented=case.tuning_augmented)
     tuning = replace(spec.tuning, lr=case.tuning_lr, weight_decay=case.base.train.weight_decay)
     return replace(spec, tuning=tuning)
 

@@ -18,7 +18,7 @@ PHASES = ["tuning", "scores", "candidates", "ensemble"]
 COLUMNS = {
     "trainings": [*CASE, *ARM, "knowledge", "start", "lr", "weight_decay", "top1", "loss", "multiplications"]
     + ["parameters", "seconds", "epochs", "bank", "status", "id"],
-    "searches": [*CASE, *ARM, "steps", "loss", "reached", "seconds", *PHASES, "id"],
+    "searches": [*CASE, *ARM, "steps", "loss", "reached", "seconds", "paced", *PHASES, "id"],
     "steps": [*CASE, *ARM, "step", "group", "width", "loss", "guidance", "left", "id"],
     "bends": [*CASE, *ARM, "ratio", "mean_ratio", "fluctuation", "loss", "surface", "seconds", "id"],
     "accuracies": [*CASE, "experiment", "seed", "statistics", "top1", "loss", "id"],
@@ -65,7 +65,8 @@ def _training(entry: Entry, record: dict, by_id: dict) -> list:
 def _search(entry: Entry, record: dict, by_id: dict) -> list:
     steps, whole = record["steps"], record["steps"][0]["multiplications"]
     row = {"steps": len(steps) - 1, "loss": steps[-1]["loss"], "reached": steps[-1]["multiplications"] / whole}
-    row |= {"seconds": record["cost"]["seconds"]} | {name: record["phases"].get(name, 0.0) for name in PHASES}
+    phases = {name: record["phases"].get(name, 0.0) for name in PHASES}
+    row |= {"seconds": record["cost"]["seconds"], "paced": sum(phases.values()) - phases["tuning"]} | phases
     history = [
         {"step": number, "loss": step["loss"], "guidance": step["guidance"], "left": step["multiplications"] / whole}
         | dict(zip(("group", "width"), next(((k, len(v)) for k, v in step["keep"].items()), ("", np.nan)), strict=True))

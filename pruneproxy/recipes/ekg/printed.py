@@ -40,7 +40,7 @@ def _frames() -> Frames:
     rows = {
         "trainings": [*ablation, *scores, *curve, *imagenet],
         "searches": [
-            *(row | {"seconds": row["search_hours"], "steps": 1} for row in ablation if row["knowledge"] == "none"),
+            *(row | {"paced": row["search_hours"], "steps": 1} for row in ablation if row["knowledge"] == "none"),
             *scores,
         ],
         "bends": scores,
@@ -93,16 +93,20 @@ def _curve() -> list[dict]:
 
 
 def _imagenet() -> list[dict]:
-    """The rows of Table 4 that are the paper's own, and the unpruned networks that their differences imply."""
+    """The rows of Table 4 that are the paper's own, and the unpruned networks that their differences imply.
+
+    Multiplications are shares of the unpruned network's.
+    """
     own = read("ekg", "table-4").query("method == 'EKG'")
     unpruned = own.drop_duplicates("network")
     about = {row.network: _case(row.network, "ImageNet") | {"experiment": "curve"} for row in unpruned.itertuples()}
     found = [
-        about[row.network] | {"knowledge": "unpruned", "top1": row.derived_baseline_top1_pct}
+        about[row.network] | {"knowledge": "unpruned", "top1": row.derived_baseline_top1_pct, "multiplications": 1.0}
         for row in unpruned.itertuples()
     ]
     return found + [
-        about[row.network] | {"knowledge": "ensemble", "target": left, "top1": row.top1_accuracy_pct}
+        about[row.network]
+        | {"knowledge": "ensemble", "target": left, "multiplications": left, "top1": row.top1_accuracy_pct}
         for row in own.itertuples()
         for left in [round(1 - row.flops_reduction_pct / 100, 3)]
     ]

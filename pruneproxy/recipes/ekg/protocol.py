@@ -43,6 +43,7 @@ class Case(Base):
     tuned_on: int = 256  # images of every class
     judged_on: int = 32
     tuning_lr: float = 1e-3
+    tuning_augmented: bool = False
     finetune_epochs: int = 100
     finetune_batch_size: int = 128
     finetune_lr: float = 1e-2
@@ -71,6 +72,9 @@ class Case(Base):
         if not self.targets:
             raise UserError("expected one target or more, got none")
         for name in (
+            "tuned_on",
+            "judged_on",
+            "teachers",
             "finetune_epochs",
             "drawn",
             "l1_every",
@@ -193,6 +197,7 @@ PAPER = {
 }
 
 _LAB = {
+    "tuning_augmented": True,
     "data": "fashion_mnist",
     "augment": "flip",
     "train_images": 1000,
@@ -261,7 +266,7 @@ CUTS = {
         "resnet56-cifar10": _LAB | _LAB_CURVES,
         "resnet56-cifar100": _LAB
         | {"data": "cifar10", "train_images": 2000, "size": 8, "walk_points": 3, "side": 11, "seeds": 5},
-        "resnet56-cifar10-published": {"experiments": ("published",)},
+        "resnet56-cifar10-published": {"experiments": ("published",), "tuning_augmented": True},
     },
     "smoke": {"resnet56-cifar10": _SMOKE},
 }
