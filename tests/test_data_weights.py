@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from pruneproxy import data, models
+from pruneproxy import data, models, surgery
 from pruneproxy.__main__ import main
 from pruneproxy.errors import UserError
 from pruneproxy.models.resnet import EndPadded
-from pruneproxy.runs import RunSpec, execution
+from pruneproxy.runs import Pruning, RunSpec, execution
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig
 
@@ -88,6 +88,8 @@ def test_weights_that_are_not_there_say_how_to_get_them(tmp_path):
     with pytest.raises(UserError, match="run `pruneproxy data import ekg-resnet56 FILE` first"):
         data.weights(NAME, tmp_path)
     assert data.weights_state(NAME, tmp_path) == "missing"
+    with pytest.raises(UserError, match="expected neither prune nor a ticket with published weights"):
+        replace(SPEC, prune=Pruning(channels=surgery.PruneConfig(target=0.5)))
     with pytest.raises(UserError, match="unknown published weights 'ekg-resnet5'"):
         RunSpec(start="ekg-resnet5")
 

@@ -16,6 +16,7 @@ from pruneproxy.recipes.ekg.experiments import SCORES, settings
 from pruneproxy.recipes.ekg.frames import COLUMNS, Frames
 from pruneproxy.recipes.ekg.printed import Printed
 from pruneproxy.recipes.ekg.quantities import Quantities
+from pruneproxy.recipes.ekg.retuning import losses
 from pruneproxy.runs.records import select
 from pruneproxy.store import Store
 
@@ -250,7 +251,7 @@ def landscapes(shift: int):
 
 
 def test_the_risk_of_not_tuning_again_is_that_of_the_moved_peak():
-    still, moved = (landscapes(shift).retuning()["resnet56-cifar10"] for shift in (0, 1))
+    still, moved = (losses(landscapes(shift))["resnet56-cifar10"] for shift in (0, 1))
     assert still["kept"][1].value == pytest.approx(0, abs=0.05) and moved["kept"][1].value == pytest.approx(4, abs=0.1)
     assert moved["fresh"][1].value == pytest.approx(0, abs=0.05)
     assert moved["kept"][0].value > 3.5 > 1 > still["kept"][0].value

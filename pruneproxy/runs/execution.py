@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from pruneproxy import data, environment, models, surgery
+from pruneproxy.channels import Keep
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs import tickets
@@ -75,8 +76,13 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
         return surgery.narrow(dense, keep)
     if spec.prune.weights == "merged":
         return surgery.narrow(surgery.merged(dense, keep, spec.prune.merging), keep)
+    return drawn_anew(dense, keep, spec.seed)
+
+
+def drawn_anew(dense: torch.nn.Module, keep: Keep, seed: int) -> torch.nn.Module:
+    """A network of the widths that are kept, with new weights."""
     config = models.with_widths(dense, {name: len(index) for name, index in keep.items()})
-    fresh = models.build(config, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
+    fresh = models.build(config, shape=dense.shape, classes=dense.classes, generator=generator(seed, "weights"))
     fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
     return fresh
 

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from pruneproxy import costs, data, ekg, environment, models
-from pruneproxy.channels import Keep
+from pruneproxy import costs, data, ekg, environment
 from pruneproxy.errors import UserError, choose
-from pruneproxy.randomness import generator
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions, finished
-from pruneproxy.runs.execution import carried
+from pruneproxy.runs.execution import carried, drawn_anew
 from pruneproxy.runs.recording import Meter, data_facts, record_of
 from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, keeps, on_the_way, tuned
 from pruneproxy.store import Store
@@ -137,7 +135,7 @@ class GuidedSpec(OfSubnetwork):
     def _network(self, dense: nn.Module, store: Store, conditions: Conditions) -> nn.Module:
         keep = keeps(finished(self.subnetwork, store, conditions), dense)[-1]
         if self.start == "fresh":
-            return _drawn_anew(dense, keep, self.seed)
+            return drawn_anew(dense, keep, self.seed).to(next(dense.parameters()).device)
         return on_the_way(self.subnetwork, dense, keep)
 
     def _teacher(self, dense, dataset, store, conditions) -> ekg.finetune.Teacher | None:
@@ -168,14 +166,6 @@ def _check_copy(record: dict, dataset: data.Dataset, what: str) -> None:
             f"expected {what} of this copy of {dataset.config.name}, got one of another ({record['data']['source']}): "
             "keep the records of different copies in different folders"
         )
-
-
-def _drawn_anew(dense: nn.Module, keep: Keep, seed: int) -> nn.Module:
-    """A network of the widths that are kept, with new weights."""
-    config = models.with_widths(dense, {name: len(index) for name, index in keep.items()})
-    fresh = models.build(config, shape=dense.shape, classes=dense.classes, generator=generator(seed, "weights"))
-    fresh.load_state_dict(fresh.state_dict() | models.narrow_shortcuts(dense, keep))
-    return fresh.to(next(dense.parameters()).device)
 
 
 def prepared(spec: SubnetworkSpec, store: Store, conditions: Conditions) -> tuple:

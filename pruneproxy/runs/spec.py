@@ -145,6 +145,10 @@ class RunSpec(Kind):
     def __post_init__(self):
         if self.start:
             choose(self.start, data.WEIGHTS, "published weights")
+            if self.prune is not None or self.ticket is not None:
+                raise UserError(
+                    "expected neither prune nor a ticket with published weights, which are of a whole network"
+                )
         if self.ticket is not None:
             _check_ticket(self, self.ticket.round.find)
 

@@ -14,12 +14,10 @@ import scipy
 from pruneproxy.evidence.effects import Effect, from_draws, from_seeds, generator_of
 from pruneproxy.published import read
 from pruneproxy.recipes.ekg.experiments import SCORES
-from pruneproxy.stats import crossfit
 
 WORDS = {"l1": "L1", "geometric-median": "FPGM", "gbn": "GBN", "taylor": "EKG"}  # as in Table 1
 NEAR = 3.0  # points of reduction within which other methods are compared with (EK-10)
 MILD, MILDEST = 0.5, 0.7  # of the multiplications, left: up to half, or at most 30 percent, are removed (EK-09)
-RISK_REGION = 0.5  # points, as in paper 001
 REPLICATES = 4000
 OTHERS = {"resnet18-imagenet": "ResNet-18", "resnet34-imagenet": "ResNet-34", "resnet50-imagenet": "ResNet-50"}
 
@@ -216,16 +214,12 @@ class Quantities:
 
     def curve(self, case: str) -> Iterable[tuple[float, Effect]]:
         """(target, gain over the unpruned network) from the largest target on."""
-        if self.paper_scale(case):
+        if case in OTHERS:  # of which other claims speak
             return
         unpruned = self.arm(case, "curve", knowledge="unpruned")
         for left in sorted(self.rows(case, "curve")["target"].dropna().unique(), reverse=True):
             found = self.arm(case, "curve", knowledge="ensemble", target=left)
             yield from ((left, one) for one in self.gap(self.label(case, f"{100 * left:.0f} % left"), found, unpruned))
-
-    def paper_scale(self, case: str) -> bool:
-        """Whether it is one of the networks on ImageNet, of which other claims speak."""
-        return case in OTHERS
 
     def over_others(self) -> list[Effect]:
         """ResNet-56 on CIFAR-10 minus the best method in Table 3 within 3 points of reduction, at 55 and 65 percent."""
@@ -284,32 +278,6 @@ class Quantities:
         best = rows.loc[rows["method"].isin(list(methods)), "top1_accuracy_pct"].max()
         own = self.on_imagenet(case, left)
         return [self.effect(OTHERS[case], (own - best).to_numpy())] if len(own) else []
-
-    # The question of the book
-
-    def retuning(self) -> dict[str, dict[str, list[Effect]]]:
-        """By case and start: mean risk over the unpruned network's 0.5-ROI, and what its best setting loses."""
-        found = {}
-        for case in self.cases("retune"):
-            base, weights = self.landscape(case, "unpruned", "fresh")
-            found[case] = {
-                "unpruned": [from_seeds("risk", crossfit.risk(base, base, RISK_REGION, weights), crossfitted=True)]
-            }
-            for start in ("fresh", "kept"):
-                table, _ = self.landscape(case, "none", start)
-                lost = crossfit.best(table, weights) - crossfit.at_best(base, table, weights)
-                risk = crossfit.risk(base, table, RISK_REGION, weights)
-                found[case][start] = [
-                    from_seeds("risk", risk, crossfitted=True),
-                    from_seeds("lost", lost, crossfitted=True),
-                ]
-        return found
-
-    def landscape(self, case: str, knowledge: str, start: str) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracies, a row per setting and a column per seed, and the weights of each setting's neighbours."""
-        rows = self.rows(case, "retune", knowledge=knowledge, start=start)
-        wide = rows.pivot_table(index=["lr", "weight_decay"], columns="seed", values="top1")
-        return wide.to_numpy(), crossfit.neighbours(np.log10(wide.index.to_frame().to_numpy()))
 
 
 def _having(rows: pd.DataFrame, values: dict) -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """Every table of the paper from records, beside the published one, and what it has no table for."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
@@ -11,6 +9,7 @@ from pruneproxy.published import read
 from pruneproxy.recipes.ekg.frames import PHASES, Frames
 from pruneproxy.recipes.ekg.printed import Printed
 from pruneproxy.recipes.ekg.quantities import WORDS, Quantities
+from pruneproxy.recipes.ekg.retuning import losses
 
 OWN = "EKG"  # methods that the paper did not only quote start so
 
@@ -163,7 +162,7 @@ def retuning(frames: Frames) -> pd.DataFrame:
     setting; both against the network's own best one, chosen on other seeds.
     """
     rows = []
-    for case, arms in Quantities(frames).retuning().items():
+    for case, arms in losses(Quantities(frames)).items():
         for start, effects in arms.items():
             words = {"unpruned": "the unpruned network itself", "fresh": "found, trained from scratch"}
             row = {"case": case, "network": words.get(start, "found, fine-tuned")}
@@ -187,9 +186,3 @@ def said(*ids: str) -> pd.DataFrame:
     rows = read("ekg", "text_numbers")
     chosen = rows[rows["quantity"].str.startswith(tuple(ids))] if ids else rows
     return chosen.set_index("where")[["quantity", "value", "unit", "compared_with_tables"]]
-
-
-def titles(cases: Iterable) -> pd.DataFrame:
-    """What each case stands for, and what is trained in its place."""
-    rows = [{"case": one.key, "trained": one.title, "data": one.base.data.name, "seeds": one.seeds} for one in cases]
-    return pd.DataFrame(rows).set_index("case")
