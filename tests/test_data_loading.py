@@ -61,8 +61,11 @@ def test_training_constants_are_numpys_and_training_batches_have_mean_0_and_devi
 def test_every_normalisation_equals_torchvisions(root, normalise):
     data = load(DataConfig(name="cifar10", normalise=normalise), root=root)
     shares = data.test.inputs / 255
+    trained = data.train.inputs / 255
+    mean, std = trained.mean((0, 2, 3)).tolist(), trained.std((0, 2, 3), correction=0).tolist()
     constants = {
-        "train": ((data.mean / 255).tolist(), (data.std / 255).tolist()),
+        "train": (mean, std),
+        "train-reversed": (mean[::-1], std[::-1]),
         "imagenet": ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         "unit": ([0.0] * 3, [1.0] * 3),
     }[normalise]
@@ -204,7 +207,7 @@ def test_a_batch_is_the_same_on_the_gpu():
     ("choices", "message"),
     [
         ({"name": "cifar11"}, "unknown data set 'cifar11'.*did you mean 'cifar10'"),
-        ({"normalise": "none"}, "unknown normalisation 'none'.*train, imagenet, unit"),
+        ({"normalise": "none"}, "unknown normalisation 'none'.*train, train-reversed, imagenet, unit"),
         ({"train_images": 0}, "train_images must be a positive whole number"),
         ({"size": 2.5}, "size must be a positive whole number"),
         ({"holdout": 1.0}, "holdout must be a share"),
