@@ -1,8 +1,11 @@
 """Eigenvalues and surfaces of losses against dense Hessians and quadratics in closed form."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from scipy.sparse.linalg import eigsh
 from torch import nn
 from torch.nn import functional
 
@@ -50,6 +53,38 @@ def test_a_product_is_a_column_of_the_dense_hessian(network):
         unit = torch.zeros_like(weights)
         unit[place] = 1
         assert torch.allclose(product(unit), dense[place], atol=1e-10)
+
+
+class WrittenOut(nn.Module):
+    """Batch normalisation in single steps: PyTorch's own is wrong in forward mode, for the row of its weight."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
+
+    def forward(self, images):
+        variance, mean = torch.var_mean(images, (0, 2, 3), correction=0, keepdim=True)
+        return (images - mean) / torch.sqrt(variance + self.eps) * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:FutureWarning")
+def test_products_and_ends_are_those_of_curvlinops(network):
+    """A second oracle that is written by others: its operator multiplies batches of the same network and loss."""
+    import curvlinops
+
+    model, loss, weights, images, labels = network
+    model = copy.deepcopy(model)
+    model[1] = WrittenOut(model[1])
+    operator = curvlinops.HessianLinearOperator(
+        model, nn.CrossEntropyLoss(), list(model.parameters()), [(images, labels)], check_deterministic=False
+    )
+    product = curvature.hessian_product(loss, weights)
+    for seed in range(3):
+        direction = torch.randn(weights.shape, dtype=weights.dtype, generator=torch.Generator().manual_seed(seed))
+        assert torch.allclose(product(direction), operator @ direction, atol=1e-10)
+    ends = eigsh(operator.to_scipy(), k=2, which="BE", return_eigenvectors=False)
+    found = curvature.extremes(loss, weights, tolerance=1e-8)
+    assert (found.low, found.high) == pytest.approx((ends.min(), ends.max()), rel=1e-4)
 
 
 def test_the_flat_loss_is_the_networks_and_leaves_its_statistics(network):
