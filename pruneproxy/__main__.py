@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import warnings
 
 from pruneproxy import __version__
 from pruneproxy.errors import UserError
@@ -15,13 +16,20 @@ def main(arguments: list[str] | None = None) -> int:
     """
     try:
         options = _parser().parse_args(arguments)
-        return options.command(options) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            return options.command(options) or 0
     except UserError as error:
         print(f"pruneproxy: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("pruneproxy: interrupted; every finished run is kept, the same command goes on", file=sys.stderr)
         return 130
+
+
+def _warn(message, category, *_):
+    if not issubclass(category, (DeprecationWarning, PendingDeprecationWarning, FutureWarning)):
+        _say(f"pruneproxy: warning: {message}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -129,6 +137,9 @@ def _answer(name, options, compute):
 def _add_pack(commands):
     parser = _command(commands, "pack", _pack, "merge the parts of a folder of records into one file")
     parser.add_argument("recipe", metavar="RECIPE")
+    parser.add_argument(
+        "--adopt", action="store_true", help="give records of version 0.1, which have no checksums, theirs"
+    )
     _records_option(parser)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import uuid
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def cached(name: str, key: Iterable, compute: Callable[[], object], *, parts: It
     """What `compute` returns, as JSON has it: kept under `name` for these words of `key` and this source.
 
     `parts` names the parts of the package that the answer depends on, if not all. A file that cannot be read is as good
-    as none, one that cannot be written keeps nobody from the answer, and any number of processes may write.
+    as none, one that cannot be written keeps nobody from the answer, and any number of processes may write. An answer
+    that comes with a warning is not kept: the next one who asks has to hear it too.
     """
     place = os.environ.get(SWITCH, "")
     if place == "off":
@@ -61,9 +63,13 @@ def cached(name: str, key: Iterable, compute: Callable[[], object], *, parts: It
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        answer = _plain(compute())
-        _keep(path, answer)
-        _forget_old(path.parent, name)
+        with warnings.catch_warnings(record=True) as warned:
+            answer = _plain(compute())
+        for one in warned:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        if not warned:
+            _keep(path, answer)
+            _forget_old(path.parent, name)
         return answer
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from dataclasses import asdict
 
 from tqdm import tqdm
@@ -11,10 +12,10 @@ from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES, deciding, standing
-from pruneproxy.runs import Conditions, verifying
+from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
-from pruneproxy.store import Store, records_folder
+from pruneproxy.store import Damaged, Store, records_folder
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
@@ -175,12 +176,15 @@ def decide(options, say) -> int:
 
 
 def pack(options) -> str:
-    """Merges the parts of a recipe's records."""
+    """Merges the parts of a recipe's records, each of which is held against its id."""
     choose(options.recipe, RECIPES, "recipe")
-    store = Store(records_folder(options.recipe, options.records))
-    if not len(store):
+    with warnings.catch_warnings():
+        if options.adopt:
+            warnings.simplefilter("ignore", Damaged)
+        store = Store(records_folder(options.recipe, options.records))
+    if not (len(store) or options.adopt):
         raise UserError(f"expected records in {store.folder}, found none: run the recipe first")
-    return f"{store.pack()} records in {store.folder / 'records.jsonl'}"
+    return f"{store.pack(fits=auditing.fits, adopt=options.adopt)} records in {store.folder / 'records.jsonl'}"
 
 
 def claims(options) -> list[dict]:

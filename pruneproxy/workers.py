@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
-from pruneproxy.store import Store
+from pruneproxy.store import Damaged, Store
 
 RESTARTS = 3  # of a pool that has lost a worker
 
@@ -221,6 +222,7 @@ def _start_worker(slots, parent: int, device: str):
     """Gives this worker its GPU, and makes it end with its parent: an orphan would train on, unseen."""
     if device == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
+    warnings.simplefilter("ignore", Damaged)  # the process that has started this one has said it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -1,15 +1,20 @@
 import json
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import time
+import warnings
 
 import pytest
 import torch
 
+from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError
-from pruneproxy.store import Store
+from pruneproxy.runs import RunSpec
+from pruneproxy.runs.auditing import fits
+from pruneproxy.store import Busy, Damaged, Store, lines
 
 
 def record(number, status="ok", **more):
@@ -48,15 +53,94 @@ def test_a_torn_last_line_is_ignored_and_everything_before_it_kept(tmp_path):
     assert len(Store(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("line", [b"<<<<<<< HEAD\n", b'{"id": "12", "status": "ok", "spec": }\n', b"[1, 2]\n"])
-def test_a_foreign_line_is_named_and_nothing_is_lost(tmp_path, line):
-    Store(tmp_path).append(record(1))
+DAMAGE = {
+    "a conflict marker": lambda line: b"<<<<<<< HEAD\n",
+    "no object": lambda line: b"[1, 2]\n",
+    "a changed digit": lambda line: line.replace(b'"seed": 2', b'"seed": 3'),
+    "a changed id": lambda line: line.replace(b"02", b"05", 1),
+    "a changed status": lambda line: line.replace(b'"ok"', b'"diverged"'),
+    "a flipped bit": lambda line: line[:70] + bytes([line[70] ^ 1]) + line[71:],
+    "a flipped bit in the checksum": lambda line: line[:-10] + bytes([line[-10] ^ 1]) + line[-9:],
+    "a lost end": lambda line: line[:60] + b"\n",
+    "a lost start": lambda line: line[5:],
+    "NaN": lambda line: line.replace(b'"seed": 2', b'"seed": NaN'),
+    "no checksum": lambda line: line.rpartition(b", ")[0] + b"}\n",
+    "deep nesting": lambda line: b"[" * 100_000 + b"\n",
+    "no text": lambda line: bytes(range(128, 256)) + b"\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_damaged_line_is_named_once_left_out_and_made_again(tmp_path, damage):
+    store = Store(tmp_path)
+    for number in (1, 2, 3):
+        store.append(record(number))
     part = next(tmp_path.glob("part-*.jsonl"))
-    before = part.read_bytes()
-    part.write_bytes(before + line)
-    with pytest.raises(UserError, match="remove that line"):
+    before = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(before[0] + damage(before[1]) + before[2])
+    with pytest.warns(Damaged, match="line 2 of part-.*left out") as said:
+        again = Store(tmp_path)
+        again.refresh()
+    assert len(said) == 1
+    assert f"{2:016x}" not in again and len(again) == 2
+    assert again.append(record(2)) and again.get(f"{2:016x}")["spec"] == {"seed": 2}
+    assert again.pack() == 3
+    assert damage(before[1]) in (tmp_path / "aside.txt").read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(Store(tmp_path)) == 3
+
+
+def test_of_two_different_records_of_an_id_the_first_counts_and_both_are_kept(tmp_path):
+    for name, hour in (("here", 2), ("there", 1)):
+        Store(tmp_path / name).append(record(1, finished=f"2026-01-01T0{hour}:00:00Z"))
+    for part in (tmp_path / "there").glob("part-*.jsonl"):
+        part.rename(tmp_path / "here" / part.name)
+    with pytest.warns(Damaged, match="two different records of 0000000000000001"):
+        store = Store(tmp_path / "here")
+    assert store.get(f"{1:016x}")["finished"] == "2026-01-01T01:00:00Z"
+    assert store.pack() == 1 and b"T02:00" in (tmp_path / "here/aside.txt").read_bytes()
+
+
+def test_records_of_before_checksums_are_refused_until_they_are_adopted(tmp_path):
+    lines = [json.dumps({**record(number), "spec": {"seed": number}}) for number in (1, 2)]
+    (tmp_path / "records.jsonl").write_text("\n".join([*lines, "broken"]) + "\n")
+    with pytest.warns(Damaged, match="has no checksum"):
+        store = Store(tmp_path)
+    assert len(store) == 0 and store.pack(adopt=True) == 2
+    assert Store(tmp_path).get(f"{2:016x}")["spec"] == {"seed": 2}
+    assert (tmp_path / "aside.txt").read_text() == "broken\n"
+
+
+def test_a_record_under_the_id_of_another_run_is_put_aside_by_packing(tmp_path):
+    store, spec = Store(tmp_path), RunSpec(data=DataConfig(name="digits"))
+    assert fits(spec.record({}, device="cpu"))
+    store.append(spec.record({}, device="cpu"))
+    store.append(spec.record({}, device="cpu") | {"id": "f" * 16})
+    assert store.pack(fits=fits) == 1 and spec.id in Store(tmp_path)
+    assert b"ffffffffffffffff" in (tmp_path / "aside.txt").read_bytes()
+
+
+def test_odd_files_among_the_parts_are_named_and_the_rest_is_read(tmp_path):
+    Store(tmp_path).append(record(1))
+    (tmp_path / "part-a.jsonl").mkdir()
+    os.mkfifo(tmp_path / "part-b.jsonl")
+    (tmp_path / "part-c.jsonl").symlink_to("nowhere")
+    with pytest.warns(Damaged, match="part-a.jsonl is no file, part-b.jsonl is no file"):
+        store = Store(tmp_path)
+    assert len(store) == 1 and store.append(record(2)) and store.pack() == 2
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+    with pytest.raises(UserError, match="expected to read records in .*loop.jsonl"):
         Store(tmp_path)
-    assert part.read_bytes() == before + line
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_not_an_empty_one(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(UserError, match="Permission denied"):
+        Store(tmp_path)
 
 
 def test_packing_keeps_every_record_and_leaves_one_file(tmp_path):
@@ -68,6 +152,51 @@ def test_packing_keeps_every_record_and_leaves_one_file(tmp_path):
     stores[1].append(record(10))
     assert len(Store(tmp_path)) == 10 and len(stores[0].select(f"{n:016x}" for n in range(9))) == 9
     assert stores[0].pack() == 10 and len(Store(tmp_path)) == 10
+
+
+def test_packing_beside_readers_and_writers_harms_neither(tmp_path):
+    reader, first, second = Store(tmp_path), Store(tmp_path), Store(tmp_path)
+    for number in range(60):
+        (first, second)[number % 2].append(record(number, more="z" * number))  # ever longer: an old offset hits a line
+        reader.refresh()
+        if number % 3 == 0:
+            Store(tmp_path).pack()
+    reader.refresh()
+    assert len(reader) == len(Store(tmp_path)) == 60
+
+
+def test_a_part_that_was_packed_is_not_written_again(tmp_path):
+    store = Store(tmp_path)
+    store.append(record(1))
+    (earlier,) = tmp_path.glob("part-*.jsonl")
+    Store(tmp_path).pack()
+    store.append(record(2, more="longer than the first one"))
+    (later,) = tmp_path.glob("part-*.jsonl")
+    assert later != earlier and len(Store(tmp_path)) == 2
+
+
+def test_packing_leaves_the_locks_of_runs_that_are_at_work(tmp_path):
+    store = Store(tmp_path)
+    store.append(record(1))
+    with store.run_lock("idle"):
+        pass
+    with store.run_lock("busy"):
+        Store(tmp_path).pack()
+        with pytest.raises(Busy), Store(tmp_path).run_lock("busy", wait=False):
+            pass
+    assert [path.name for path in (tmp_path / "locks").iterdir()] == ["busy.lock"]
+
+
+def test_what_a_killed_writer_has_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = socket.gethostname().replace(".", "_")
+    names = [f"records.jsonl.{host}-{number}.abc123.tmp" for number in (dead.pid, os.getpid())]
+    (tmp_path / "arrays").mkdir()
+    for name in names:
+        (tmp_path / "arrays" / name).write_text("half")
+    Store(tmp_path).append(record(1))
+    assert [path.name for path in (tmp_path / "arrays").iterdir()] == names[1:]
 
 
 def _write(folder, numbers):
@@ -88,8 +217,8 @@ def test_several_processes_lose_and_repeat_nothing(tmp_path):
 
 
 def test_ten_thousand_records_are_looked_up_in_under_a_second(tmp_path):
-    lines = [json.dumps({**record(number), "padding": "x" * 2500}) for number in range(10_000)]
-    (tmp_path / "records.jsonl").write_text("\n".join(lines) + "\n")
+    rows = [lines.sealed({**record(number), "padding": "x" * 2500}) for number in range(10_000)]
+    (tmp_path / "records.jsonl").write_bytes(b"".join(rows))
     started = time.process_time()
     store = Store(tmp_path)
     found = sum(f"{number:016x}" in store for number in range(10_000))
@@ -103,10 +232,28 @@ def test_arrays_and_checkpoints_come_back_as_they_were(tmp_path):
     assert torch.equal(store.tensors("w")["a"], torch.arange(3.0).reshape(1, 3)) and store.tensors("v") is None
     store.save_checkpoint("id", {"done": 3})
     assert store.checkpoint("id") == {"done": 3}
-    (tmp_path / "checkpoints" / "id.pt").write_bytes(b"torn")
-    assert store.checkpoint("id") is None
     store.save_checkpoint("id", None)
-    assert not list((tmp_path / "checkpoints").iterdir())
+    assert store.checkpoint("id") is None and not list((tmp_path / "checkpoints").iterdir())
+
+
+def test_every_flipped_bit_of_arrays_and_states_is_found_and_named_once(tmp_path):
+    store = Store(tmp_path)
+    store.save_tensors("w", {"a": torch.arange(3.0), "b": torch.tensor([True, False])})
+    store.save_checkpoint("id", {"done": 3})
+    for path, read in ((store._place("w"), store.has_tensors), (store._state_place("id"), store.checkpoint)):
+        whole = path.read_bytes()
+        name = path.name.split(".")[0]
+        for place in range(0, len(whole), 7):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+            with pytest.warns(Damaged, match="made again"):
+                assert not read(name)
+            assert not path.exists() and not read(name)
+        for length in (0, 5, len(whole) // 2, len(whole) - 1):
+            path.write_bytes(whole[:length])
+            with pytest.warns(Damaged, match="made again"):
+                assert not read(name)
+        path.write_bytes(whole)
+        assert read(name)
 
 
 def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):

@@ -1,0 +1,76 @@
+"""Files that are there after a power cut: written whole beside their place, on the disk before they take it."""
+
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+_ENDING = ".tmp"
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's content, or a folder's list of names, is on the disk."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except (PermissionError, IsADirectoryError):  # some systems open no folders: their names need no more
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new file to write, which takes the place of `path` when the block ends well, and vanishes otherwise."""
+    temporary = path.parent / f"{path.name}.{_writer()}.{uuid.uuid4().hex[:6]}{_ENDING}"
+    try:
+        make_folder(path.parent)
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it, so that a power cut does not take it away."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync(folder.parent)
+
+
+def remove_strays(folder: Path) -> None:
+    """Removes the unfinished files in a folder whose writers on this machine are dead."""
+    for path in folder.glob(f"*{_ENDING}"):
+        writer = path.name.removesuffix(_ENDING).split(".")[-2:-1]
+        host, _, number = "".join(writer).rpartition("-")
+        if host == _host() and number.isdigit() and not _alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    return f"{_host()}-{os.getpid()}"
+
+
+def _host() -> str:
+    """This machine's name without dots, which part the names of unfinished files."""
+    return socket.gethostname().replace(".", "_")
+
+
+def _alive(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,66 @@
+"""A record as a line of JSON that ends with a checksum of all before it: a changed character is seen without parsing."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+import orjson
+
+STATES = ("ok", "diverged", "failed")
+_START = re.compile(rb'\{"id": "([^"\\]+)", "status": "(%s)"' % "|".join(STATES).encode())
+_END = re.compile(rb', "check": "([0-9a-f]{16})"\}$')
+
+
+class Damage(Exception):
+    """Why a line is no record."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A record that is sound, as it is written in a file."""
+
+    id: str
+    status: str
+    text: bytes
+
+    @property
+    def record(self) -> dict:
+        """What it says."""
+        record = orjson.loads(self.text)
+        del record["check"]
+        return record
+
+
+def sealed(record: dict) -> bytes:
+    """The line of a record."""
+    text = json.dumps({"id": record["id"], "status": record["status"]} | record, allow_nan=False).encode()[:-1]
+    return text + b', "check": "' + _digest(text) + b'"}\n'
+
+
+def opened(line: bytes) -> Line:
+    """The record that a line holds; Damage says why it holds none."""
+    text = line.rstrip(b"\r\n")
+    start, end = _START.match(text), _END.search(text)
+    if start is None:
+        raise Damage("is no record")
+    if end is None:
+        raise Damage("has no checksum")
+    if _digest(text[: end.start()]) != end[1]:
+        raise Damage("does not fit its checksum")
+    return Line(start[1].decode(), start[2].decode(), text + b"\n")
+
+
+def adopted(line: bytes) -> bytes:
+    """A line of before there were checksums, with one; Damage says why it is not such a line."""
+    try:
+        record = orjson.loads(line)
+        if record["status"] not in STATES or not isinstance(record["id"], str) or "check" in record:
+            raise Damage("is no record of an earlier version")
+    except (ValueError, TypeError, KeyError) as error:
+        raise Damage("is no record") from error
+    return sealed(record)
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest()[:16].encode()

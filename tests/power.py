@@ -1,0 +1,70 @@
+"""A power cut after any write: what a disk may hold then, from the recorded order of a process's system calls.
+
+Until a file is synced its content may be lost, and until its folder is synced its name may be old or new. Two disks are
+made for every moment: one that keeps no name that was not synced, and one that keeps every name. Both have of each file
+only what was synced, which is what journaling file systems promise.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Disk:
+    """Follows what a process does to the files below a folder, and can show what would be left of it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.moments = 0
+        self._content: dict[int, bytes] = {}  # of each file (inode), as it was synced
+        self._names: dict[str, int] = {}  # as they were synced
+        self._calls = {name: getattr(os, name) for name in ("fsync", "replace", "rename", "unlink")}
+
+    @contextlib.contextmanager
+    def watching(self, at_each_moment) -> Iterator[None]:
+        """Calls `at_each_moment()` before and after each call that orders what is on the disk."""
+
+        def fsync(handle):
+            self._calls["fsync"](handle)
+            self._synced(handle)
+            self._moment(at_each_moment)
+
+        def moved(name):
+            def call(*args, **options):
+                self._moment(at_each_moment)
+                self._calls[name](*args, **options)
+                self._moment(at_each_moment)
+
+            return call
+
+        os.fsync = fsync
+        for name in ("replace", "rename", "unlink"):
+            setattr(os, name, moved(name))
+        try:
+            yield
+        finally:
+            for name, call in self._calls.items():
+                setattr(os, name, call)
+
+    def _moment(self, call):
+        self.moments += 1
+        call()
+
+    def _synced(self, handle: int):
+        facts, path = os.fstat(handle), Path(os.readlink(f"/proc/self/fd/{handle}"))
+        if path.is_dir():
+            below = {str(one.relative_to(self.folder)): one.stat().st_ino for one in path.iterdir() if one.is_file()}
+            inside = str(path.relative_to(self.folder))
+            here = {name for name in self._names if str(Path(name).parent) == inside}
+            self._names = {name: self._names[name] for name in self._names.keys() - here} | below
+        else:
+            self._content[facts.st_ino] = path.read_bytes()
+
+    def left(self, place: Path, *, names: str) -> Path:
+        """A new folder at `place` with what a power cut leaves: of `names` the "synced" ones, or "all"."""
+        now = {str(p.relative_to(self.folder)): p.stat().st_ino for p in self.folder.rglob("*") if p.is_file()}
+        for name, inode in (self._names if names == "synced" else now).items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(self._content.get(inode, b""))
+        return place
