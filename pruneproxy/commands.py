@@ -1,5 +1,6 @@
 """What the commands of the command line do; they return text and leave the printing to it."""
 
+import contextlib
 import re
 import sys
 import warnings
@@ -7,7 +8,7 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from pruneproxy import data, environment, workers
+from pruneproxy import data, environment, stopping, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.models.listing import listings
@@ -16,10 +17,10 @@ from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
 from pruneproxy.store import Damaged, Store, records_folder
+from pruneproxy.workers.remote import Scheduler
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
-DASK_TIMEOUT = 10.0  # seconds that a scheduler has to answer
 
 
 def overrides(assignments: list[str]) -> dict[str, str]:
@@ -68,26 +69,38 @@ def run(options, say) -> int:
             "records will say so, and no book should show them: commit first"
         )
     say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
-    with tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar:
+    with (
+        stopping.listening(say),
+        Scheduler(options.dask) if options.dask else contextlib.nullcontext() as scheduler,
+        tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar,
+    ):
         outcome = workers.run_all(
             specs,
             store,
             workers=options.workers,
             device=device,
             budget=budget,
-            executor=_dask(options.dask),
+            scheduler=scheduler,
             storage=options.storage,
             on_record=lambda *_: bar.update(),
             on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False),
         )
+    return _ended(outcome, store, say)
+
+
+def _ended(outcome: workers.Outcome, store: Store, say) -> int:
+    """Says what was done and what is left, and returns the exit code."""
     failed = [record for record in map(store.get, outcome.made) if record["status"] == "failed"]
     for record in failed[:3]:
         say(f"failed: {record['id']}: {record['error']}")
-    left = len(outcome.missing) - len(failed)
+    left = len(set(outcome.missing) - {record["id"] for record in failed})
+    why = f"; {outcome.trouble}" if outcome.trouble else ""
     say(
-        f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left"
+        f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left{why}"
         + (": the same command goes on" if left or failed else "")
     )
+    if signal := stopping.heard():
+        return 128 + signal
     return 3 if left else 1 if failed else 0
 
 
@@ -95,19 +108,6 @@ def _device(name: str) -> str:
     from pruneproxy.environment import resolve_device
 
     return str(resolve_device(name))
-
-
-def _dask(address: str | None):
-    if address is None:
-        return None
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
-    try:
-        return Client(address, timeout=DASK_TIMEOUT).get_executor(pure=False)
-    except OSError as error:
-        raise UserError(f"expected a Dask scheduler at {address}, got: {error}") from error
 
 
 def status(options) -> list[str]:
@@ -124,8 +124,8 @@ def status(options) -> list[str]:
 
 
 def _status_line(name, scale, specs, store, records) -> str:
-    missing = [spec for spec in specs if spec.id not in store]
-    failed = sum(store.get(spec.id) is not None for spec in missing)
+    missing = [spec for spec in specs if spec.id not in store or spec.lost(store)]
+    failed = sum((store.get(spec.id) or {}).get("status") == "failed" for spec in missing)
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
     text += f" ({failed} failed)" if failed else ""
     return text + (f"   about {duration(seconds_left(missing, specs, records))} of one worker" if missing else "")
@@ -158,21 +158,22 @@ def _figure(value: float | None) -> str:
 def decide(options, say) -> int:
     """Spends a budget where it closes most open claims; 3 if blocks are left that would close more, else 0."""
     stems = [choose(options.recipe, RECIPES, "recipe") and options.recipe] if options.recipe else list(RECIPES)
-    made, left = deciding.decide(
-        stems,
-        budget=seconds(options.budget),
-        records=options.records,
-        say=say,
-        workers=options.workers,
-        device=_device(options.device),
-    )
+    with stopping.listening(say):
+        made, left = deciding.decide(
+            stems,
+            budget=seconds(options.budget),
+            records=options.records,
+            say=say,
+            workers=options.workers,
+            device=_device(options.device),
+        )
     for block in left[:5]:
         say(
             f"left: {block.stem}, {block.title} up to {block.seeds} seeds, about {duration(block.seconds)} of one "
             f"worker, for {', '.join(block.claims)}"
         )
     say(f"{made} runs done; `pruneproxy claims` shows what they decide")
-    return 3 if left else 0
+    return 128 + stopping.heard() if stopping.heard() else 3 if left else 0
 
 
 def pack(options) -> str:

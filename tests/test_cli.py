@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pruneproxy import commands
 from pruneproxy.__main__ import main
 from pruneproxy.commands import duration, seconds
 from pruneproxy.errors import UserError
 from pruneproxy.recipes import RECIPES, hp_space
 from pruneproxy.store import Store
+from pruneproxy.workers import remote
 
 FAST = ["--set", "epochs=1", "--set", "train_images=60", "--set", "eval_images=40"]
 SMALL = [*FAST, "--set", "lr_points=1", "--set", "lr_log10=-1,-1", "--set", "weight_decay_points=2"]
@@ -175,7 +175,7 @@ def test_runs_go_through_the_workers_of_a_dask_scheduler(tmp_path, capsys):
 
 
 def test_a_dask_scheduler_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(commands, "DASK_TIMEOUT", 0.5)
+    monkeypatch.setattr(remote, "ANSWER", 0.5)
     words = ["run", "hp_space", "--scale", "smoke", "--records", str(tmp_path), "--dask", "tcp://127.0.0.1:1", *SMALL]
     assert main(words) == 2
     assert "expected a Dask scheduler at tcp://127.0.0.1:1" in capsys.readouterr().err

@@ -31,6 +31,7 @@ from pruneproxy.search import (
     storages,
 )
 from pruneproxy.specs import from_dict, to_dict
+from pruneproxy.stopping import Deadline
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig
 
@@ -506,7 +507,7 @@ def test_a_budget_stops_a_search_and_the_next_call_ends_it(tmp_path):
     store = Store(tmp_path)
     assert workers.run_all([SEARCH], store, budget=0).missing == (SEARCH.id,)
     with pytest.raises(runs.BudgetSpent):
-        runs.ensure(SEARCH, store, Conditions(deadline=time.time() - 1))
+        runs.ensure(SEARCH, store, Conditions(deadline=Deadline.after(-1)))
     assert not workers.run_all([SEARCH], store, workers=2).missing
     assert said(store.get(SEARCH.id)) == said(runs.ensure(SEARCH, Store(tmp_path / "other")))
 

@@ -66,15 +66,15 @@ def decide(
     stems: Iterable[str], *, budget: float, records: str | None, say: Callable[[str], None], **how
 ) -> tuple[int, list[Block]]:
     """Runs the best block again and again until the budget is spent; how many records were made, and what is left."""
-    stems, ends, made = list(stems), time.time() + budget, 0
+    stems, ends, made = list(stems), time.monotonic() + budget, 0
     while True:
         left = [block for block in blocks(stems, records=records) if block.claims]
-        if not left or time.time() >= ends:
+        if not left or time.monotonic() >= ends:
             return made, left
         best = left[0]
         say(f"{best.stem}, {best.title}: up to {best.seeds} seeds, for {', '.join(best.claims)}")
         store = Store(records_folder(best.stem, records))
-        outcome = workers.run_all(best.specs, store, budget=max(0.0, ends - time.time()), **how)
+        outcome = workers.run_all(best.specs, store, budget=max(0.0, ends - time.monotonic()), **how)
         made += len(outcome.made)
-        if outcome.missing:
+        if outcome.missing or outcome.trouble:
             return made, left

@@ -1,6 +1,16 @@
 """Runs: what one is, how it is made, and how any record is made once."""
 
-from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, ensure, finished, out_of_time, pause
+from pruneproxy.runs.ensuring import (
+    DEFAULTS,
+    BudgetSpent,
+    Conditions,
+    alone,
+    ensure,
+    failed,
+    finished,
+    out_of_time,
+    pause,
+)
 from pruneproxy.runs.execution import (
     CHECKPOINT_AFTER,
     execute,

@@ -2,11 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pruneproxy import environment
+from pruneproxy import environment, stopping
 from pruneproxy.errors import UserError
+from pruneproxy.stopping import Deadline
 from pruneproxy.store import Busy, Store
 
 
@@ -14,11 +16,11 @@ from pruneproxy.store import Busy, Store
 class Conditions:
     """How to run, none of which changes a number.
 
-    Device, deadline (time.time), who wants to hear of each run's epochs, and where the studies of searches are kept.
+    Device, deadline, who wants to hear of each run's epochs, and where the studies of searches are kept.
     """
 
     device: str = "cpu"
-    deadline: float | None = None
+    deadline: Deadline | None = None
     on_epoch: Callable[[object, dict], None] | None = None
     storage: str = "memory"
 
@@ -27,7 +29,7 @@ DEFAULTS = Conditions()
 
 
 class BudgetSpent(Exception):
-    """The time that was given is over; the run's state is saved."""
+    """The time that was given is over, or a signal has come; the run's state is saved."""
 
 
 def ensure(spec, store: Store, conditions: Conditions = DEFAULTS, *, wait: bool = True) -> dict | None:
@@ -37,7 +39,8 @@ def ensure(spec, store: Store, conditions: Conditions = DEFAULTS, *, wait: bool 
     whose study is shared is worked on by both.
     """
     try:
-        with contextlib.nullcontext() if spec.shared(conditions) else store.run_lock(spec.id, wait=wait):
+        shared = spec.shared(conditions)
+        with contextlib.nullcontext() if shared else alone(spec.id, store, conditions, wait=wait):
             store.refresh()
             if spec.id not in store:
                 store.append(_attempt(spec, store, conditions))
@@ -45,6 +48,21 @@ def ensure(spec, store: Store, conditions: Conditions = DEFAULTS, *, wait: bool 
     except Busy:
         return None
     return store.get(spec.id)
+
+
+@contextlib.contextmanager
+def alone(identity: str, store: Store, conditions: Conditions, *, wait: bool = True) -> Iterator[None]:
+    """Inside, no other process works on this run; BudgetSpent if it still does when the time is over."""
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(store.run_lock(identity, wait=False))
+                break
+            except Busy:
+                if not wait:
+                    raise
+                pause(conditions)
+        yield
 
 
 def finished(spec, store: Store, conditions: Conditions = DEFAULTS) -> dict:
@@ -61,17 +79,25 @@ def _attempt(spec, store, conditions) -> dict:
     except (UserError, BudgetSpent, KeyboardInterrupt):
         raise
     except Exception as error:
-        device = str(environment.resolve_device(conditions.device))
-        return spec.record({"error": f"{type(error).__name__}: {error}"}, device=device, status="failed")
+        return failed(spec, error, conditions)
+
+
+def failed(spec, error: Exception, conditions: Conditions) -> dict:
+    """The record of a run that went wrong; it counts as missing."""
+    said = {
+        "error": f"{type(error).__name__}: {error}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    return spec.record(said, device=str(environment.resolve_device(conditions.device)), status="failed")
 
 
 def out_of_time(conditions: Conditions) -> bool:
-    """Whether the deadline has passed."""
-    return conditions.deadline is not None and time.time() > conditions.deadline
+    """Whether the deadline has passed, or a signal has asked to stop."""
+    return stopping.heard() is not None or (conditions.deadline is not None and conditions.deadline.passed)
 
 
 def pause(conditions: Conditions, seconds: float = 0.2):
-    """Waits a moment for other processes; raises BudgetSpent when the deadline has passed."""
+    """Waits a moment for other processes; raises BudgetSpent when the time is over."""
     if out_of_time(conditions):
         raise BudgetSpent
     time.sleep(seconds)

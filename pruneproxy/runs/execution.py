@@ -14,7 +14,7 @@ from pruneproxy.channels import Keep
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs import tickets
-from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
+from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, alone, out_of_time
 from pruneproxy.runs.recording import Meter, data_facts, record_of
 from pruneproxy.runs.records import check_widths
 from pruneproxy.sparse import Fixed, Topology
@@ -34,7 +34,7 @@ def finished_or_stopped(spec, stop: Callable[[dict], bool], store: Store, condit
 
     A stopped run is stored as what it is: the spec whose `train.stop_after` is that epoch.
     """
-    with store.run_lock(spec.id):
+    with alone(spec.id, store, conditions):
         store.refresh()
         if spec.id in store:  # another process has just made it
             return store.get(spec.id)
@@ -167,11 +167,11 @@ def trained_weights(spec, store: Store, conditions: Conditions = DEFAULTS, *, wa
     """
     name = f"{spec.id}-weights"
     try:
-        with store.run_lock(spec.id, wait=wait):
+        with alone(spec.id, store, conditions, wait=wait):
             if not store.has_tensors(name):
                 training, record = _run(spec, store, replace(conditions, on_epoch=None))
                 if training.status != "ok":
-                    raise UserError(
+                    raise RuntimeError(
                         f"expected the run whose weights others go on from to succeed, but it {training.status} (lr "
                         f"{spec.train.lr:g}, weight_decay {spec.train.weight_decay:g}): choose other settings for it"
                     )

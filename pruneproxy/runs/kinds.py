@@ -46,6 +46,10 @@ class Kind:
         """What is trained, and about how often; nothing by itself."""
         return ()
 
+    def lost(self, store) -> tuple:
+        """Runs that its record in the store names and that are not there any more."""
+        return ()
+
     def shared(self, conditions) -> bool:
         """Whether several processes may work on it at once."""
         return False

@@ -1,5 +1,6 @@
 """A search and its winner as specs: what their records depend on, and how they are made."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pruneproxy import environment, runs
@@ -9,7 +10,7 @@ from pruneproxy.search.loop import best
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
 from pruneproxy.search.studied import Studied, check_fields, check_trials, rows
-from pruneproxy.search.trials import Stored, WarmStarted
+from pruneproxy.search.trials import Stored, WarmStarted, stopped
 from pruneproxy.space import Dimension, apply
 from pruneproxy.store import Store
 
@@ -67,6 +68,12 @@ class SearchSpec(Studied):
     def shared(self, conditions: Conditions) -> bool:
         """Whether several processes may work on it at once."""
         return super().shared(conditions) and not self.warm_start
+
+    def _variants(self, settings: dict) -> Iterator[RunSpec]:
+        run = apply(self.base, settings)
+        yield run
+        for epoch in range(1, run.train.epochs if self.pruner != "none" else 1):
+            yield stopped(run, epoch)
 
     def _evaluator(self, store: Store, conditions: Conditions):
         return (WarmStarted if self.warm_start else Stored)(self, store, conditions)

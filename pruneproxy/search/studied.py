@@ -1,7 +1,7 @@
 """What all searches by training have in common: their place among the specs, and how their records are made."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from pruneproxy import environment, runs
@@ -39,6 +39,22 @@ class Studied(Kind):
         """Whether several processes may work on it at once."""
         return conditions.storage != "memory"
 
+    def lost(self, store: Store) -> tuple[RunSpec, ...]:
+        """The runs of its trials that are not in the store any more."""
+        return self._lost_of((store.get(self.id) or {}).get("trials", ()), store)
+
+    def _lost_of(self, trials: Sequence[dict], store: Store) -> tuple[RunSpec, ...]:
+        found = {}
+        for trial in trials:
+            named = trial["runs"] if "runs" in trial else [trial["run"]]
+            gone = {name for name in named if name is not None and name not in store}
+            found |= {run.id: run for run in self._variants(trial["settings"]) if run.id in gone} if gone else {}
+        return tuple(found.values())
+
+    def _variants(self, settings: dict) -> Iterable[RunSpec]:
+        """The runs that a trial with these settings may have made."""
+        raise NotImplementedError
+
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Runs the search and returns its record; the trials' own records are in the store then."""
         environment.settle()
@@ -49,6 +65,8 @@ class Studied(Kind):
         trials = self._optimised(evaluate, store, conditions, sharing)
         wall = environment.clock(device) - started
         status, found = self._said(trials)
+        for run in self._lost_of(found["trials"], store):  # the study was made beside other records
+            runs.finished(run, store, conditions)
         content = (
             found
             | {

@@ -104,6 +104,9 @@ class TradeoffSpec(Studied):
         pairs = zip(self.objectives, values, strict=True)
         return tuple(math.log10(max(value, 1.0)) if name in self.logged else value for name, value in pairs)
 
+    def _variants(self, settings: dict) -> Iterator[RunSpec]:
+        return self.runs(settings)
+
     def _evaluator(self, store: Store, conditions: Conditions):
         return Compared(self, store, conditions)
 

@@ -1,4 +1,4 @@
-"""What is too large for a line: arrays that later runs go on from, and the states of interrupted runs, with checksums."""
+"""What is too large for a line: arrays that later runs go on from, and states of interrupted runs, with checksums."""
 
 import contextlib
 import hashlib
@@ -126,7 +126,8 @@ def _read(path: Path) -> dict:
     try:
         with safe_open(path, framework="pt") as file:
             check = (file.metadata() or {}).get(CHECK)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no dictionary
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise
     except (OSError, SafetensorError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""A record as a line of JSON that ends with a checksum of all before it: a changed character is seen without parsing."""
+"""A record as a line of JSON that ends with a checksum of all before it: a change is seen without parsing."""
 
 import hashlib
 import json
