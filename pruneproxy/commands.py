@@ -57,7 +57,7 @@ def run(options, say) -> int:
     specs = recipe.specs(options.scale, **overrides(options.set))
     store = Store(records_folder(options.recipe, options.records))
     # Dask's workers have devices of their own, and look for them when they run.
-    device = options.device if options.dask else _device(options.device)
+    device = options.device if options.dask is not None else _device(options.device)
     budget = seconds(options.budget)
     storages.check(options.storage)
     if options.workers < 1:
@@ -71,7 +71,7 @@ def run(options, say) -> int:
     say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
     with (
         stopping.listening(say),
-        Scheduler(options.dask) if options.dask else contextlib.nullcontext() as scheduler,
+        Scheduler(options.dask) if options.dask is not None else contextlib.nullcontext() as scheduler,
         tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar,
     ):
         outcome = workers.run_all(

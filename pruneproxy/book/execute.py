@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import papermill
 
+from pruneproxy import stopping
 from pruneproxy.errors import UserError
 
 INJECTED = "injected-parameters"
@@ -57,7 +58,8 @@ def run(job: Job) -> float:
 def run_all(jobs: Iterable[Job], *, workers: int = 2, report: Callable[[Job, float], None] | None = None) -> None:
     """Runs the jobs in `workers` processes of one thread each; `report` is called with each job and its seconds."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, stopping.end_with, (os.getpid(),)) as pool:
         futures = {pool.submit(run, job): job for job in jobs}
         for future in as_completed(futures):
             seconds = future.result()

@@ -2,8 +2,6 @@
 
 import multiprocessing
 import os
-import threading
-import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor
@@ -17,7 +15,6 @@ from pruneproxy.store import Damaged, Store
 from pruneproxy.workers.tasks import Task, in_worker
 
 ATTEMPTS = 3  # of a run whose process dies
-LOOK = 1.0  # seconds between looks at what may keep workers from going on
 
 
 class Broken(Exception):
@@ -44,7 +41,7 @@ def in_processes(
     while left:
         with _pool(workers, conditions.device) as pool:
             try:
-                drain(pool, left, task, str(store.folder), conditions, made)
+                _drain(pool, left, task, str(store.folder), conditions, made)
                 return
             except Broken as broken:
                 suspects = broken.running & left.keys()
@@ -64,7 +61,7 @@ def _alone(identity: str, left: dict, task: Task, store: Store, conditions: Cond
     for _ in range(ATTEMPTS - 1):
         with _pool(1, conditions.device) as pool:
             try:
-                drain(pool, {identity: spec}, task, str(store.folder), conditions, made)
+                _drain(pool, {identity: spec}, task, str(store.folder), conditions, made)
                 del left[identity]
                 return
             except Broken:
@@ -75,18 +72,10 @@ def _alone(identity: str, left: dict, task: Task, store: Store, conditions: Cond
     made(identity)
 
 
-def drain(
-    pool: Executor,
-    left: dict,
-    task: Task,
-    folder: str,
-    conditions: Conditions,
-    made: Callable[[str], None],
-    trouble: Callable[[], str | None] = lambda: None,
-):
+def _drain(pool: Executor, left: dict, task: Task, folder: str, conditions: Conditions, made: Callable[[str], None]):
     """Has a pool do all of `left`, and takes out of it what is done or was stopped.
 
-    What another process holds comes last, and is waited for. `trouble()` says what keeps the pool from going on.
+    What another process holds comes last, and is waited for.
     """
     for wait in (False, True):
         with stopping.unheard_by_children():
@@ -94,18 +83,18 @@ def drain(
                 pool.submit(in_worker, task, spec, folder, conditions, wait): name for name, spec in left.items()
             }
         try:
-            _collect(futures, left, made, trouble)
+            _collect(futures, left, made)
         except BaseException:
             for future in futures:
                 future.cancel()
             raise
 
 
-def _collect(futures: dict[Future, str], left: dict, made: Callable[[str], None], trouble):
+def _collect(futures: dict[Future, str], left: dict, made: Callable[[str], None]):
     pending = set(futures)
     while pending:
         running = {futures[future] for future in pending if future.running()}
-        done, pending = wait_for(pending, timeout=LOOK, return_when=FIRST_COMPLETED)
+        done, pending = wait_for(pending, return_when=FIRST_COMPLETED)
         for future in done:
             try:
                 result = future.result()
@@ -115,8 +104,6 @@ def _collect(futures: dict[Future, str], left: dict, made: Callable[[str], None]
                 made(futures[future])
             if result != "busy":
                 left.pop(futures[future])
-        if reason := trouble():
-            raise Lost(reason)
 
 
 def _pool(workers: int, device: str) -> ProcessPoolExecutor:
@@ -130,12 +117,12 @@ def _pool(workers: int, device: str) -> ProcessPoolExecutor:
 
 
 def _start_worker(slots, parent: int, device: str):
-    """Gives this worker its GPU, and makes it end with its parent: an orphan would train on, unseen."""
+    """Gives this worker its GPU, and makes it stop and end with its parent: an orphan would train on, unseen."""
     stopping.obey_parent()
     if device == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
     warnings.simplefilter("ignore", Damaged)  # the process that has started this one has said it
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    stopping.end_with(parent)
 
 
 def _gpu_count() -> int:
@@ -145,9 +132,3 @@ def _gpu_count() -> int:
         if os.path.isdir("/dev")
         else 0
     )
-
-
-def _end_with(parent: int):
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)

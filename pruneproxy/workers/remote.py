@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError
 
 from pruneproxy import runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Store
-from pruneproxy.workers.pools import Died, Lost, drain
-from pruneproxy.workers.tasks import Task, stop_asked
+from pruneproxy.workers.pools import Died, Lost
+from pruneproxy.workers.tasks import Task, in_worker, stop_asked
 
 ANSWER = 10.0  # seconds that a scheduler has to answer
 NOBODY = 60.0  # seconds without any worker after which waiting ends
+LOOK = 0.2  # seconds between looks at what is done
 
 
 class Scheduler:
@@ -43,25 +43,39 @@ class Scheduler:
 
     def make(self, wave: dict, task: Task, store: Store, conditions: Conditions, made: Callable[[str], None]):
         """Makes a wave; Lost says why nobody does what is left."""
+        left, folder = dict(wave), str(store.folder)
+        for wait in (False, True):  # what another process holds comes last, and is waited for
+            pending = {
+                name: self._client.submit(in_worker, task, spec, folder, conditions, wait, pure=False)
+                for name, spec in left.items()
+            }
+            try:
+                while pending:
+                    for name in [name for name, future in pending.items() if future.status != "pending"]:
+                        result = self._result(pending.pop(name), left[name], store, conditions)
+                        if result == "done":
+                            made(name)
+                        if result != "busy":
+                            left.pop(name)
+                    if reason := self._trouble(conditions):
+                        raise Lost(reason)
+                    time.sleep(LOOK)
+            finally:
+                self._client.cancel(list(pending.values()))
+
+    def _result(self, future, spec, store: Store, conditions: Conditions) -> str:
+        """What a task has returned; a run that has killed one worker after the other is recorded as failed."""
         from distributed.scheduler import KilledWorker
 
-        left = dict(wave)
-        with self._client.get_executor(pure=False, retries=0) as pool:
-            while left:
-                try:
-                    drain(pool, left, task, str(store.folder), conditions, made, lambda: self._trouble(conditions))
-                    return
-                except KilledWorker as error:
-                    self._record_death(error, left, store, conditions, made)
-                except CancelledError as error:
-                    raise Lost(f"the Dask scheduler at {self.address} is gone") from error
-
-    def _record_death(self, error, left: dict, store: Store, conditions: Conditions, made: Callable[[str], None]):
-        identity = next((name for name in left if name in str(error.task)), None)
-        if identity is None:
-            raise Lost(f"workers of the Dask scheduler at {self.address} died again and again: {error}") from error
-        store.append(runs.failed(left.pop(identity), Died(str(error).splitlines()[0]), conditions))
-        made(identity)
+        if future.status in ("cancelled", "lost"):
+            raise Lost(f"the Dask scheduler at {self.address} is gone, or has dropped what it was given")
+        try:
+            return future.result(timeout=ANSWER)
+        except KilledWorker as error:
+            store.append(runs.failed(spec, Died(str(error).splitlines()[0]), conditions))
+            return "done"
+        except TimeoutError as error:
+            raise Lost(f"the Dask scheduler at {self.address} is gone") from error
 
     def _trouble(self, conditions: Conditions) -> str | None:
         if stop_asked():

@@ -53,6 +53,8 @@ def run_all(
             on_record(identity, len(made), len(todo))
 
     def make(wave: dict, task: Task):
+        if runs.out_of_time(conditions):
+            return
         if alone:
             _serial(wave, task, store, conditions, record_made)
         elif wave and scheduler is not None:
