@@ -42,8 +42,9 @@ def _files(part: str) -> list[Path]:
 def folders_hash(folders: Iterable[Path]) -> str:
     """The same over the records in some folders; those that are not there have none."""
     found = hashlib.sha256()
-    for path in sorted(path for folder in folders for path in Path(folder).glob("*.jsonl")):
-        found.update(str(path).encode() + path.read_bytes())
+    for path in sorted(path for folder in folders for path in Path(folder).glob("*.jsonl") if path.is_file()):
+        with path.open("rb") as file:
+            found.update(str(path).encode() + hashlib.file_digest(file, "sha256").digest())
     return found.hexdigest()[:16]
 
 

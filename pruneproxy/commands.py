@@ -117,18 +117,17 @@ def status(options) -> list[str]:
     for name in names:
         recipe = choose(name, RECIPES, "recipe")
         store = Store(records_folder(name, options.records))
-        records = tuple(store)
         for scale in [options.scale] if options.scale else recipe.scales:
-            lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store, records))
+            lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store))
     return lines
 
 
-def _status_line(name, scale, specs, store, records) -> str:
+def _status_line(name, scale, specs, store) -> str:
     missing = [spec for spec in specs if spec.id not in store or spec.lost(store)]
     failed = sum((store.get(spec.id) or {}).get("status") == "failed" for spec in missing)
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
     text += f" ({failed} failed)" if failed else ""
-    return text + (f"   about {duration(seconds_left(missing, specs, records))} of one worker" if missing else "")
+    return text + (f"   about {duration(seconds_left(missing, specs, store))} of one worker" if missing else "")
 
 
 def verify(options, say) -> int:

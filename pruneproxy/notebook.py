@@ -2,6 +2,7 @@
 
 import ast
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,7 @@ import pandas as pd
 from pruneproxy import workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.recipes import RECIPES, standing
-from pruneproxy.runs.records import select, trained
+from pruneproxy.runs.records import Records, select, trained
 from pruneproxy.specs import check_names
 from pruneproxy.store import Store, records_folder
 
@@ -58,7 +59,7 @@ class Study:
     recipe: object
     scale: str
     cases: tuple
-    found: list[dict]  # the records that were asked for, and those of runs that these name
+    found: Records  # the records that were asked for, and those of runs that these name
     asked: int
     done: int
     store: Store
@@ -119,22 +120,23 @@ class Study:
         return shared.iloc[order.argsort(kind="stable")][["value", named, "paper", "here"]]
 
     def __str__(self) -> str:
-        return "\n".join(self._facts())
+        return "\n".join(self._facts)
 
     def provenance(self) -> str:
         """Scale, data, device, seeds and date of what is shown, in one line."""
-        return "; ".join(self._facts())
+        return "; ".join(self._facts)
 
+    @cached_property
     def _facts(self) -> list[str]:
         if not self.found:
             return [f"scale {self.scale}: none of {self.asked} runs has been made"]
-        days = sorted({record["finished"][:10] for record in self.found})
+        about = About(self.found.values())
         return [
             f"scale {self.scale}: {self.done} of {self.asked} runs",
-            f"data {_listed(_data(record) for record in self.found if record.get('data'))}",
-            f"on {_listed(record['environment']['device'] for record in self.found)}",
-            _seeds(self.found),
-            " to ".join(dict.fromkeys((days[0], days[-1]))),
+            f"data {', '.join(sorted(about.data))}",
+            f"on {', '.join(sorted(about.devices))}",
+            about.seeds,
+            " to ".join(dict.fromkeys((min(about.days), max(about.days)))),
         ]
 
     def sign(self, drawn) -> None:
@@ -224,23 +226,35 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
         raise UserError(f"{len(failed)} of {len(specs)} runs failed, the first with {failed[0]['error']}")
 
 
-def _listed(texts) -> str:
-    return ", ".join(sorted(set(texts)))
+class About:
+    """Data, devices, days and seeds of records, gathered in one pass."""
 
+    def __init__(self, records: Iterable[dict]):
+        self.data, self.devices, self.days = set(), set(), set()
+        self._searches, self._single, self._other = set(), set(), set()
+        for record in records:
+            self._add(record)
 
-def _seeds(records: list[dict]) -> str:
-    """How many seeds there are: of searches, whose settings are trained for each of them, and of single trainings."""
-    specs = [record["spec"] for record in records]
-    searches = {spec.get("search", spec)["seed"] for spec in specs if "search" in spec or "base" in spec}
-    single = {spec["seed"] for spec in specs if "train" in spec}
-    kinds = {"search ": searches, "training " if searches else "": single}
-    if not any(kinds.values()):
-        kinds = {"": {trained(record)["seed"] for record in records}}
-    return " and ".join(f"{len(seeds)} {kind}seed{'s' * (len(seeds) > 1)}" for kind, seeds in kinds.items() if seeds)
+    def _add(self, record: dict):
+        spec = record["spec"]
+        self.days.add(record["finished"][:10])
+        self.devices.add(record["environment"]["device"])
+        if record.get("data"):
+            self.data.add(f"{trained(record)['data']['name']} from {record['data']['source']}")
+        if "search" in spec or "base" in spec:
+            self._searches.add(spec.get("search", spec)["seed"])
+        if "train" in spec:
+            self._single.add(spec["seed"])
+        self._other.add(trained(record)["seed"])
 
-
-def _data(record: dict) -> str:
-    return f"{trained(record)['data']['name']} from {record['data']['source']}"
+    @property
+    def seeds(self) -> str:
+        """How many there are: of searches, whose settings are trained for each of them, and of single trainings."""
+        kinds = {"search ": self._searches, "training " if self._searches else "": self._single}
+        if not any(kinds.values()):
+            kinds = {"": self._other}
+        counted = [(len(seeds), kind) for kind, seeds in kinds.items() if seeds]
+        return " and ".join(f"{count} {kind}seed{'s' * (count > 1)}" for count, kind in counted)
 
 
 def _show(value) -> str:

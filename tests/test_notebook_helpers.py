@@ -41,14 +41,18 @@ def test_a_study_trains_what_is_missing_and_says_where_it_ran(tmp_path):
 
 
 def test_seeds_are_counted_as_what_they_are_of():
+    def seeds(records):
+        about = {"finished": "2026-01-01", "environment": {"device": "a processor"}}
+        return notebook.About(about | record for record in records).seeds
+
     run = {"train": {}, "data": {}}
     records = [{"spec": {"base": {"seed": 9}, "seed": seed}} for seed in (0, 1, 2)]
     records += [{"spec": {"search": {"seed": seed}, "target": {"seed": 100 + 2 * seed}}} for seed in (0, 1, 2)]
-    assert notebook._seeds(records) == "3 search seeds"
+    assert seeds(records) == "3 search seeds"
     single = [{"spec": run | {"seed": seed}} for seed in (0, 1)]
-    assert notebook._seeds(single) == "2 seeds"
-    assert notebook._seeds(records + single) == "3 search seeds and 2 training seeds"
-    assert notebook._seeds([{"spec": {"full": {"seed": 0}}}]) == "1 seed"
+    assert seeds(single) == "2 seeds"
+    assert seeds(records + single) == "3 search seeds and 2 training seeds"
+    assert seeds([{"spec": {"full": {"seed": 0}}}]) == "1 seed"
 
 
 def test_missing_runs_can_be_skipped_or_refused(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from pruneproxy.errors import UserError
-from pruneproxy.runs.records import check_copies, trained
+from pruneproxy.runs.records import OneCopy, trained
 
 
 def record(fingerprint="a", kind=None, name="mnist"):
@@ -13,6 +13,12 @@ def record(fingerprint="a", kind=None, name="mnist"):
 @pytest.mark.parametrize("kind", [None, "base", "target", "full"])
 def test_the_training_of_every_kind_of_record_is_found(kind):
     assert trained(record(kind=kind))["seed"] == 3
+
+
+def check_copies(records):
+    copies = OneCopy()
+    for one in records:
+        copies.check(one)
 
 
 def test_records_of_one_copy_and_of_several_data_sets_go_together():

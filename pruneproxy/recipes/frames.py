@@ -7,18 +7,25 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.evidence.tables import check_columns
-from pruneproxy.recipes.recipe import Case, Entry
-from pruneproxy.runs.records import check_copies
+from pruneproxy.recipes.recipe import Case, Entry, entries_of
+from pruneproxy.runs.records import OneCopy, Records, by_id
 
 
 def belonging(
-    records: list[dict], cases: Iterable[Case], entries: Callable[[Case], Iterable[Entry]]
+    records: Records | Iterable[dict], cases: Iterable[Case], entries: Callable[[Case], Iterable[Entry]]
 ) -> Iterator[tuple[Case, Entry, dict]]:
     """Every record that belongs to cases, with its place there; records of different copies of data are refused."""
-    check_copies(records)
-    by_id = {record["id"]: record for record in records}
-    found = ((case, entry) for case in cases for entry in entries(case))
-    return ((case, entry, by_id[entry.spec.id]) for case, entry in found if entry.spec.id in by_id)
+    known, copies, seen = by_id(records), OneCopy(), set()
+    for case in cases:
+        for entry in entries_of(entries, case):
+            record = known.get(entry.spec.id)
+            if record is not None:
+                seen.add(record["id"])
+                copies.check(record)
+                yield case, entry, record
+    for identity in known:
+        if identity not in seen:  # runs that these name
+            copies.check(known.get(identity))
 
 
 def select(frames, **values):

@@ -3,7 +3,7 @@
 import importlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 
 from pruneproxy.data import CATALOGUE, input_shape
@@ -13,6 +13,7 @@ from pruneproxy.evidence.verdicts import Judge
 from pruneproxy.models import ModelConfig, Network, build
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.runs import RunSpec
+from pruneproxy.runs.records import Records
 
 NAMES = {"mobilenet_v2": "MobileNetV2", "vgg16_bn": "VGG16-BN", "mlp": "MLP"}
 
@@ -60,6 +61,12 @@ class Entry:
     labels: dict = field(default_factory=dict)
 
 
+@lru_cache(maxsize=8)
+def entries_of(entries: Callable[[Case], Iterable[Entry]], case: Case) -> tuple[Entry, ...]:
+    """The entries of a case, which are asked for again and again, and whose specs keep their ids."""
+    return tuple(entries(case))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A paper's part: all that the commands, the notebooks and the book ask of it.
@@ -73,7 +80,7 @@ class Recipe:
     title: str
     protocol: Protocol
     entries: Callable[[Case], Iterable[Entry]]
-    frame: Callable[[list[dict], tuple[Case, ...]], object]
+    frame: Callable[[Records | list[dict], tuple[Case, ...]], object]
     judge: Judge
     linked: Callable[[tuple[Case, ...]], tuple[Case, ...]] = tuple
 
@@ -108,7 +115,7 @@ class Recipe:
     def grid(self, case: Case) -> list:
         """Every spec of a case once, each after those that it needs."""
         found: dict[str, object] = {}
-        for entry in self.entries(case):
+        for entry in entries_of(self.entries, case):
             _add(entry.spec, found)
         return list(found.values())
 

@@ -20,9 +20,9 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
     `records` took per multiplication, which ignores that larger networks use a processor better. A search counts all
     its trials in full, though a pruner may stop some; what trains nothing takes no time.
     """
-    records = tuple(records)
-    measured = {record["id"]: record["cost"] for record in records if record["status"] == "ok" and "cost" in record}
-    pace = seconds_per_multiplication(record for record in records if record["id"] in measured)
+    brief = [_brief(record) for record in records if record["status"] == "ok" and "cost" in record]
+    measured = {record["id"]: record["cost"] for record in brief}
+    pace = seconds_per_multiplication(brief)
     if pace is None:
         return None
     times: dict[tuple, list[float]] = {}
@@ -37,6 +37,11 @@ def seconds_left(missing: Iterable, specs: Iterable, records: Iterable[dict]) ->
         for spec in missing
         for run, count in trainings(spec)
     )
+
+
+def _brief(record: dict) -> dict:
+    """What an estimate needs of a record."""
+    return {name: record[name] for name in ("id", "cost", "sparse") if name in record}
 
 
 def seconds_per_multiplication(records: Iterable[dict]) -> float | None:

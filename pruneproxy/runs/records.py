@@ -3,7 +3,9 @@
 import functools
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+import orjson
 
 from pruneproxy.errors import UserError
 
@@ -20,18 +22,52 @@ def trained(record: dict) -> dict:
     return spec
 
 
-def select(store, specs: Iterable) -> list[dict]:
+class Records(Mapping):
+    """Records of a store by id, parsed each time they are asked for: a hundred thousand need not fit into memory."""
+
+    def __init__(self, store, identities: Iterable[str]):
+        self._store = store
+        self._identities = dict.fromkeys(name for name in identities if name in store)
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._identities)
+
+    def __contains__(self, identity) -> bool:
+        return identity in self._identities
+
+    def __getitem__(self, identity: str) -> dict:
+        if identity not in self._identities:
+            raise KeyError(identity)
+        return self._store.get(identity)
+
+
+def by_id(records: Mapping[str, dict] | Iterable[dict]) -> Mapping[str, dict]:
+    """Records by id."""
+    return records if isinstance(records, Mapping) else {record["id"]: record for record in records}
+
+
+def select(store, specs: Iterable) -> Records:
     """The records of these specs that the store has, and of the runs that members of fronts and sweeps name.
 
     Runs whose network is not the one that is stored for them are refused.
     """
     specs = list(specs)
-    for spec in {spec.training.channels for spec in specs} - {None}:
-        if spec.id in store:
-            check_widths(store, store.get(spec.id))
-    found = {record["id"]: record for record in store.select(spec.id for spec in specs)}
-    named = [name for record in found.values() for member in record.get("members", ()) for name in member["runs"]]
-    return [*found.values(), *store.select(name for name in dict.fromkeys(named) if name not in found)]
+    for channels in _all_channels(specs):
+        if channels.id in store:
+            check_widths(store, store.get(channels.id))
+    having_members = store.select(spec.id for spec in specs if spec.kind in ("front", "sweep"))
+    named = [name for record in having_members for member in record["members"] for name in member["runs"]]
+    return Records(store, [*(spec.id for spec in specs), *named])
+
+
+def _all_channels(specs: Iterable) -> set:
+    """The choices of channels that the trained networks rest on; networks of many runs are looked at once."""
+    runs = [spec.training for spec in specs]
+    networks = {(run.data, run.model, run.prune): run for run in runs if getattr(run, "prune", None) is not None}
+    return {run.channels for run in networks.values()} - {None}
 
 
 def accuracy(record: dict, name: str = "top1", guesses: int = 1) -> float:
@@ -41,19 +77,24 @@ def accuracy(record: dict, name: str = "top1", guesses: int = 1) -> float:
     return record.get("metrics", {}).get(name, math.nan)
 
 
-def check_copies(records: list[dict]):
+class OneCopy:
     """Refuses records of one data set whose arrays differ: a spec names the set, a fingerprint the copy of it."""
-    copies: dict[str, dict[str, str]] = {}
-    for record in records:
-        if "fingerprint" in (record.get("data") or ()):
-            asked = json.dumps(trained(record)["data"], sort_keys=True)
-            copies.setdefault(asked, {})[record["data"]["fingerprint"]] = record["data"]["source"]
-    mixed = next((found for found in copies.values() if len(found) > 1), None)
-    if mixed:
-        raise UserError(
-            f"expected all records of a data set to be of one copy, got {' and '.join(mixed.values())}: "
-            "keep the records of different copies in different folders"
-        )
+
+    def __init__(self):
+        self._copies: dict[bytes, dict[str, str]] = {}
+
+    def check(self, record: dict):
+        """Raises when this record is of another copy than one before it."""
+        if "fingerprint" not in (record.get("data") or ()):
+            return
+        asked = orjson.dumps(trained(record)["data"], option=orjson.OPT_SORT_KEYS)
+        found = self._copies.setdefault(asked, {})
+        found[record["data"]["fingerprint"]] = record["data"]["source"]
+        if len(found) > 1:
+            raise UserError(
+                f"expected all records of a data set to be of one copy, got {' and '.join(found.values())}: "
+                "keep the records of different copies in different folders"
+            )
 
 
 def check_widths(store, chosen: dict):

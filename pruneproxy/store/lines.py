@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import orjson
 
@@ -16,13 +18,32 @@ class Damage(Exception):
     """Why a line is no record."""
 
 
-@dataclass(frozen=True)
+class OpenFile:
+    """A file that can be read for as long as somebody holds this, also when another has taken its name."""
+
+    def __init__(self, path: Path):
+        self.handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def __del__(self):
+        if hasattr(self, "handle"):
+            os.close(self.handle)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A record that is sound, as it is written in a file."""
+    """A record that is sound, as it is written in a file: its text, or where that is in a file that is open."""
 
     id: str
     status: str
-    text: bytes
+    place: "bytes | tuple[OpenFile, int, int]"
+
+    @property
+    def text(self) -> bytes:
+        """The line, with its newline."""
+        if isinstance(self.place, bytes):
+            return self.place
+        file, start, size = self.place
+        return os.pread(file.handle, size, start)
 
     @property
     def record(self) -> dict:

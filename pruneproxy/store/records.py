@@ -24,6 +24,8 @@ from pruneproxy.store.arrays import Arrays, Damaged, unwritable
 
 PACKED, ASIDE = "records.jsonl", "aside.txt"
 NAMED = 3  # damaged lines that a warning names
+# Elsewhere a file that is open cannot be replaced; texts are kept in memory there.
+_CAN_STAY_OPEN = hasattr(os, "pread")
 
 
 class Busy(Exception):
@@ -61,9 +63,9 @@ class Store(Arrays):
         line = self._lines.get(identity)
         return None if line is None else line.record
 
-    def select(self, identities: Iterable[str]) -> list[dict]:
+    def select(self, identities: Iterable[str]) -> Iterator[dict]:
         """The records of `identities` that are finished, in that order."""
-        return [self.get(identity) for identity in identities if identity in self]
+        return (self.get(identity) for identity in identities if identity in self)
 
     def refresh(self):
         """Reads what other writers have added since the last look."""
@@ -95,27 +97,35 @@ class Store(Arrays):
                 return
             grown = known is not None and _is_part(path) and known.state[0] == state[0] and known.end <= state[1]
             start, number = (known.end, known.lines) if grown else (0, 0)
-            with path.open("rb") as file:
-                file.seek(start)
-                text = file.read()
+            self._read[path] = self._read_lines(path, state, start, number)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise _unreadable(path, error) from error
-        whole = text.rfind(b"\n") + 1
-        for line in text[:whole].splitlines(keepends=True):
-            number += 1
-            self._take(line, f"line {number} of {path.name}")
-        self._read[path] = _Read(state, start + whole, number)
-        if whole < len(text):
-            self._take_last(text[whole:], path, f"line {number + 1} of {path.name}")
 
-    def _take(self, line: bytes, place: str):
-        """Takes in the record of a line, or notes why it is none."""
+    def _read_lines(self, path: Path, state: tuple, start: int, number: int) -> "_Read":
+        """Takes in the lines of a file from a byte on. Of a file that does not grow only the places are kept."""
+        opened = lines.OpenFile(path)
+        stays = _CAN_STAY_OPEN and not _is_part(path)
+        with open(opened.handle, "rb", closefd=False) as file:
+            file.seek(start)
+            for line in file:
+                number += 1
+                place = f"line {number} of {path.name}"
+                if not line.endswith(b"\n"):
+                    self._take_last(line, path, place)
+                    return _Read(state, start, number - 1)
+                self._take(line, place, (opened, start, len(line)) if stays else None)
+                start += len(line)
+        return _Read(state, start, number)
+
+    def _take(self, line: bytes, place: str, where: tuple | None = None):
+        """Takes in the record of a line, or notes why it is none; `where` is its file, and its first byte and size."""
         if not line.strip():
             return
         try:
-            self._index(lines.opened(line), place)
+            found = lines.opened(line)
+            self._index(found if where is None else lines.Line(found.id, found.status, where), place)
         except lines.Damage as damage:
             self._aside.setdefault(line, f"{place} {damage}")
 

@@ -10,7 +10,7 @@ from pruneproxy.recipes.ekg.experiments import entries
 from pruneproxy.recipes.ekg.protocol import Case
 from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import accuracy
+from pruneproxy.runs.records import Records, accuracy, by_id
 
 CASE = ["case", "title", "dataset", "data"]
 ARM = ["experiment", "search", "score", "target", "draw", "seed"]
@@ -41,15 +41,15 @@ class Frames:
     accuracies: pd.DataFrame
 
 
-def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
+def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> Frames:
     """The `Frames` of the records that belong to `cases`; a training that diverged counts as guessing."""
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
-    by_id = {record["id"]: record for record in records}
+    known = by_id(records)
     for case, entry, record in belonging(records, cases, entries):
         if record["status"] != "failed":
             about = dict(zip(CASE, (case.key, case.title, case.dataset, case.base.data.name), strict=True))
             about |= entry.labels | {"experiment": entry.experiment, "id": record["id"]}
-            for table, rows in READERS[entry.spec.kind](entry, record, by_id):
+            for table, rows in READERS[entry.spec.kind](entry, record, known):
                 found[table] += [about | row for row in rows]
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 

@@ -9,7 +9,7 @@ from pruneproxy.recipes.find_eval.experiments import entries
 from pruneproxy.recipes.find_eval.protocol import Case
 from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import accuracy
+from pruneproxy.runs.records import Records, accuracy
 
 CASE = ["case", "network", "title", "dataset", "data"]
 ARM = ["experiment", "hyperparameter", "find", "eval", "variant"]
@@ -36,7 +36,7 @@ class Frames:
     lines: pd.DataFrame
 
 
-def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
+def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> Frames:
     """The `Frames` of the records that belong to `cases`; a training that diverged counts as guessing."""
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     for case, entry, record in belonging(records, cases, entries):

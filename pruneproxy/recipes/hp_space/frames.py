@@ -5,14 +5,14 @@ import pandas as pd
 from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.hp_space.protocol import Case, entries, variant
 from pruneproxy.recipes.recipe import Entry
-from pruneproxy.runs.records import accuracy
+from pruneproxy.runs.records import Records, accuracy
 
 VARIANT = ["network", "title", "variant", "method", "target"]
 COSTS = ["multiplications", "parameters", "seconds"]
 COLUMNS = [*VARIANT, "lr", "weight_decay", "seed", "top1", "top5", "status", "id", *COSTS]
 
 
-def frame(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
+def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
     """One row per record of `cases`, accuracies in percent.
 
     A run that diverged has learned nothing, so it counts as guessing: 1 of the classes (5 of them for top-5).
@@ -33,7 +33,7 @@ def _variant(case: Case, entry: Entry) -> dict:
     return dict(zip(VARIANT, (case.network, case.title, variant(method, target), method, target), strict=True))
 
 
-def architectures(records: list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
+def architectures(records: Records | list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
     """One row per network and variant: the widths that pruning chose, and what they cost."""
     rows = {}
     for case, entry, record in belonging(records, cases, entries):

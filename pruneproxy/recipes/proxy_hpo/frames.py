@@ -10,7 +10,7 @@ import pandas as pd
 from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.proxy_hpo.experiments import entries
 from pruneproxy.recipes.proxy_hpo.protocol import Case
-from pruneproxy.runs.records import accuracy
+from pruneproxy.runs.records import Records, accuracy, by_id
 
 CASE = ["case", "network", "title", "dataset", "data"]
 SETTINGS = {name: f"train.{name}" for name in ("lr", "batch_size", "weight_decay", "momentum", "decay_factor")}
@@ -48,19 +48,19 @@ class Frames:
     readings: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=COLUMNS["readings"]))
 
 
-def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
+def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> Frames:
     """The `Frames` of the records that belong to `cases`.
 
     A training that diverged has learned nothing, so it counts as guessing one of the classes.
     """
-    by_id = {record["id"]: record for record in records}
+    known = by_id(records)
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     seen: set[tuple[str, str]] = set()
     for case, entry, record in belonging(records, cases, entries):
         if record["status"] != "failed":
             about = (case.key, case.network, case.title, case.dataset, case.base.data.name)
             labels = dict(zip(CASE, about, strict=True)) | entry.labels
-            for name, rows in READERS.get(entry.experiment, _winner)(labels, entry, record, by_id, seen):
+            for name, rows in READERS.get(entry.experiment, _winner)(labels, entry, record, known, seen):
                 found[name] += rows
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 

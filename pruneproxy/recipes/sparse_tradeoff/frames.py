@@ -9,6 +9,7 @@ import pandas as pd
 from pruneproxy.recipes.frames import belonging
 from pruneproxy.recipes.sparse_tradeoff.experiments import entries
 from pruneproxy.recipes.sparse_tradeoff.protocol import Case
+from pruneproxy.runs.records import Records, by_id
 from pruneproxy.search import MEASURES
 
 CASE = ["dataset", "architecture", "data", "title"]
@@ -57,12 +58,12 @@ class Frames:
     known: dict = field(default_factory=dict, repr=False)  # what was computed from the tables, so that it is once
 
 
-def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
+def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> Frames:
     """The `Frames` of the records that belong to `cases`.
 
     A training that diverged has learned nothing, so it counts as guessing one of the classes, trained to the end.
     """
-    by_id = {record["id"]: record for record in records}
+    known = by_id(records)
     found: dict[str, list[dict]] = {name: [] for name in COLUMNS}
     for case, entry, record in belonging(records, cases, entries):
         about = dict(zip(CASE, (case.dataset, case.architecture, case.base.data.name, case.title), strict=True))
@@ -73,7 +74,7 @@ def frame(records: list[dict], cases: tuple[Case, ...]) -> Frames:
             found[TRIED[entry.experiment]] += _trials(labels, record)
         else:
             labels = about | {"experiment": entry.experiment}
-            found["runs"] += READERS[entry.spec.kind](labels, record, by_id)
+            found["runs"] += READERS[entry.spec.kind](labels, record, known)
     return Frames(**{name: pd.DataFrame(rows, columns=COLUMNS[name]) for name, rows in found.items()})
 
 
