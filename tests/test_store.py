@@ -150,7 +150,7 @@ def test_packing_keeps_every_record_and_leaves_one_file(tmp_path):
     assert stores[0].pack() == 9
     assert [path.name for path in tmp_path.glob("*.jsonl")] == ["records.jsonl"]
     stores[1].append(record(10))
-    assert len(Store(tmp_path)) == 10 and len(stores[0].select(f"{n:016x}" for n in range(9))) == 9
+    assert len(Store(tmp_path)) == 10 and len(list(stores[0].select(f"{n:016x}" for n in range(9)))) == 9
     assert stores[0].pack() == 10 and len(Store(tmp_path)) == 10
 
 
