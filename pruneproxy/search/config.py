@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError, choose
 from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
-from pruneproxy.search.loop import best
+from pruneproxy.search.loop import Trial, best
 from pruneproxy.search.pruners import PRUNERS
 from pruneproxy.search.samplers import SAMPLERS
 from pruneproxy.search.studied import Studied, check_fields, check_trials, rows
-from pruneproxy.search.trials import Stored, WarmStarted, stopped
+from pruneproxy.search.trials import Stored, WarmStarted, stopped, value_of
 from pruneproxy.space import Dimension, apply
 from pruneproxy.store import Store
 
@@ -74,6 +74,9 @@ class SearchSpec(Studied):
         yield run
         for epoch in range(1, run.train.epochs if self.pruner != "none" else 1):
             yield stopped(run, epoch)
+
+    def _value_of(self, trial: Trial, store: Store) -> float | None:
+        return None if trial.state == "diverged" else value_of(store.get(trial.run)["history"], trial.epochs, self)
 
     def _evaluator(self, store: Store, conditions: Conditions):
         return (WarmStarted if self.warm_start else Stored)(self, store, conditions)

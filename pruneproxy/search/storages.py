@@ -50,7 +50,7 @@ def _check_driver(storage: str):
             raise ArgumentError(storage)
         make_url(_with_driver(storage)).get_dialect().import_dbapi()
     except ArgumentError as error:
-        raise UserError(f"unknown storage {_shown(storage)!r}: expected {KINDS}") from error
+        raise UserError(f"unknown storage {shown(storage)!r}: expected {KINDS}") from error
     except ImportError as error:
         raise _no_driver(storage, error) from error
 
@@ -63,7 +63,7 @@ def _with_driver(storage: str) -> str:
 def _no_driver(storage: str, error: ImportError) -> UserError:
     name = (error.name or "psycopg").split(".")[0]
     return UserError(
-        f"expected a driver for {_shown(storage)}, got none: pip install {DRIVERS.get(name, name)} (or name another "
+        f"expected a driver for {shown(storage)}, got none: pip install {DRIVERS.get(name, name)} (or name another "
         f"storage: {KINDS})"
     )
 
@@ -135,9 +135,9 @@ def reaching(storage: str, failures: tuple[type[Exception], ...] = FAILURES):
     except UserError:
         raise
     except failures as error:
-        said = _shown(str(error.__cause__ or error).strip().split("\n")[0])
+        said = shown(str(error.__cause__ or error).strip().split("\n")[0])
         raise UserError(
-            f"expected to reach the storage {_shown(storage)}, got: {said}. Every finished run is kept: make it "
+            f"expected to reach the storage {shown(storage)}, got: {said}. Every finished run is kept: make it "
             f"reachable or name another one ({KINDS})"
         ) from error
 
@@ -155,7 +155,7 @@ def quiet():
         optuna.logging.set_verbosity(before)
 
 
-def _shown(address: str) -> str:
+def shown(address: str) -> str:
     """An address without its password."""
     return re.sub(r"(://[^:@/\s]*):[^@\s]*@", r"\1:***@", address)
 

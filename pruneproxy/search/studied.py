@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
+from pruneproxy.search import storages
 from pruneproxy.search.loop import Trial, optimise
 from pruneproxy.search.storages import Sharing
 from pruneproxy.space import Dimension, apply, check_space
@@ -67,6 +68,8 @@ class Studied(Kind):
         status, found = self._said(trials)
         for run in self._lost_of(found["trials"], store):  # the study was made beside other records
             runs.finished(run, store, conditions)
+        if sharing is not None:
+            self._check_study(trials, store, conditions.storage)
         content = (
             found
             | {
@@ -81,6 +84,22 @@ class Studied(Kind):
             | ({} if sharing is None else {"processes": sharing.processes})
         )
         return _with_optuna(self.record(content, device=str(device), status=status))
+
+    def _check_study(self, trials: Sequence[Trial], store: Store, storage: str):
+        """Refuses trials that are not what their records say: a storage has no checksums of its own."""
+        for trial in trials:
+            named = (trial.run,) if isinstance(trial.run, str) else trial.run or ()
+            known = {run.id for run in self._variants(trial.settings)} if named else set()
+            if not known.issuperset(named) or (named and self._value_of(trial, store) != trial.value):
+                raise UserError(
+                    f"expected trial {trial.number} of the study {self.id} to be what its records say, got other "
+                    f"settings or values: the storage {storages.shown(storage)} is damaged or of other records; name "
+                    "another one"
+                )
+
+    def _value_of(self, trial: Trial, store: Store) -> float | tuple[float, ...] | None:
+        """The value of a trial by the records of its runs."""
+        raise NotImplementedError
 
     def _optimised(self, evaluate, store: Store, conditions: Conditions, sharing: Sharing | None) -> list[Trial]:
         shared = sharing is not None

@@ -8,7 +8,7 @@ from pruneproxy import data, pareto, runs
 from pruneproxy.errors import UserError, choose
 from pruneproxy.runs import Conditions, RunSpec
 from pruneproxy.runs.estimates import dense_multiplications, training_multiplications
-from pruneproxy.search.loop import Outcome, Report
+from pruneproxy.search.loop import Outcome, Report, Trial
 from pruneproxy.search.parts import check_several
 from pruneproxy.search.studied import Studied, check_fields, check_trials
 from pruneproxy.space import Dimension, apply
@@ -107,6 +107,15 @@ class TradeoffSpec(Studied):
     def _variants(self, settings: dict) -> Iterator[RunSpec]:
         return self.runs(settings)
 
+    def _value_of(self, trial: Trial, store: Store) -> tuple[float, ...]:
+        return self.mean([store.get(name) for name in trial.run], trial.state)
+
+    def mean(self, records: Sequence[dict], state: str = "complete") -> tuple[float, ...]:
+        """Each objective's mean over the folds of a setting; of one that diverged only the fold in which it did."""
+        counted = records[-1:] if state == "diverged" else records
+        columns = zip(*(self.values(record) for record in counted), strict=True)
+        return tuple(math.fsum(column) / len(counted) for column in columns)
+
     def _evaluator(self, store: Store, conditions: Conditions):
         return Compared(self, store, conditions)
 
@@ -184,19 +193,13 @@ class Compared:
         return [[self.store.get(name) for name in trial.run] for trial in front]
 
     def _beaten(self, records: list[dict], rivals: list[list[dict]]) -> bool:
-        own = self._mean(records)
-        means = (self._mean(rival[: len(records)]) for rival in rivals)
+        own = self.search.mean(records)
+        means = (self.search.mean(rival[: len(records)]) for rival in rivals)
         return any(pareto.dominates(mean, own, direction="minimize") for mean in means)
 
-    def _mean(self, records: Sequence[dict]) -> tuple[float, ...]:
-        columns = zip(*(self.search.values(record) for record in records), strict=True)
-        return tuple(math.fsum(column) / len(records) for column in columns)
-
     def _outcome(self, records: list[dict], state: str) -> Outcome:
-        # Of a setting that diverged only the fold counts in which it did.
-        counted = records[-1:] if state == "diverged" else records
         return Outcome(
-            value=self._mean(counted),
+            value=self.search.mean(records, state),
             state=state,
             epochs=sum(len(record["history"].get("epoch", ())) for record in records),
             seconds=sum(record["cost"]["seconds"] for record in records),

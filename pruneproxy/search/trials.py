@@ -77,7 +77,7 @@ def _outcome(record: dict, epochs: int, run: RunSpec, search) -> Outcome:
     diverged = record["status"] != "ok" and epochs == whole
     share = 1.0 if epochs == whole else epochs / whole
     return Outcome(
-        value=None if diverged else _value(history, epochs, search),
+        value=None if diverged else value_of(history, epochs, search),
         state="diverged" if diverged else "complete" if epochs == whole and record["id"] == run.id else "stopped",
         epochs=epochs,
         seconds=cost["seconds"] if epochs == whole else sum(history["seconds"][:epochs]),
@@ -86,7 +86,7 @@ def _outcome(record: dict, epochs: int, run: RunSpec, search) -> Outcome:
     )
 
 
-def _value(history: dict, epochs: int, search) -> float:
+def value_of(history: dict, epochs: int, search) -> float:
     values = [value for value in history[f"eval_{search.objective}"][:epochs] if value is not None]
     if search.best_of == "last":
         return values[-1]
@@ -126,7 +126,7 @@ class WarmStarted:
         diverged = training.status != "ok"
         images = training.done * len(self.dataset.train)
         return Outcome(
-            value=None if diverged else _value(training.history, training.done, self.search),
+            value=None if diverged else value_of(training.history, training.done, self.search),
             state="diverged" if diverged else "complete",
             epochs=training.done,
             seconds=seconds,
