@@ -17,12 +17,13 @@ STAMP := $(VENV)/.installed
 # One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help book test bench lint format clean
+.PHONY: help book test torture bench lint format clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book    run every notebook on the committed records and build _build/html"
 	@echo "make test    run the test suite"
+	@echo "make torture kill, damage, cut off, crowd and deceive it, and count what that did"
 	@echo "make bench   measure training throughput"
 	@echo "make lint    check style"
 	@echo "make clean   remove _build and caches (keeps $(VENV))"
@@ -38,6 +39,9 @@ book: $(STAMP)
 
 test: $(STAMP)
 	$(RUN) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
+
+torture: $(STAMP)
+	cd tests && $(abspath $(RUN)) -m torture $(ARGS)
 
 bench: $(STAMP)
 	env -u OMP_NUM_THREADS $(RUN) -m pruneproxy.bench

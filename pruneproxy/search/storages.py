@@ -1,6 +1,7 @@
 """Where a study lives: in memory, in an SQLite or journal file, or in a database; and the locks of its trials."""
 
 import contextlib
+import json
 import logging
 import os
 import re
@@ -28,7 +29,8 @@ Lock = Callable[..., AbstractContextManager]  # lock(name, wait=...): held insid
 KINDS = "memory, sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE"
 TABLES = 7_231_002  # the advisory lock under which a PostgreSQL server's tables are made
 IN_FILES = ("journal:", "sqlite:")
-FAILURES = (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError)  # what a storage that works may raise
+# What a storage may raise that was reached before; the last one a journal with a damaged line.
+FAILURES = (OSError, SQLAlchemyError, optuna.exceptions.StorageInternalError, json.JSONDecodeError)
 DRIVERS = {"psycopg": "'pruneproxy[postgres]'"}  # what to install where it is not the module of this name
 
 

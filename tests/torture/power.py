@@ -6,9 +6,17 @@ only what was synced, which is what journaling file systems promise.
 """
 
 import contextlib
+import itertools
 import os
-from collections.abc import Iterator
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import torch
+
+from pruneproxy.store import Store
 
 
 class Disk:
@@ -68,3 +76,65 @@ class Disk:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(self._content.get(inode, b""))
         return place
+
+
+def every_moment(folder: Path, do: Callable[[Path], None], holds: Callable[[Store], bool]) -> Counter:
+    """Does something to a folder, and counts the disks that a power cut may leave and those where nothing holds."""
+    watched, numbers, found = folder / "watched", itertools.count(), Counter()
+    watched.mkdir(parents=True)
+    disk = Disk(watched)
+
+    def check():
+        for names in ("synced", "all"):
+            with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                left = disk.left(Path(place) / str(next(numbers)), names=names)
+                left.mkdir(parents=True, exist_ok=True)
+                found["cuts"] += 1
+                found["lost"] += not holds(Store(left))
+
+    with disk.watching(check):
+        do(watched)
+        check()
+    return found
+
+
+def records(folder: Path) -> Counter:
+    """Cuts while records are written and packed: all that were acknowledged are there."""
+    told = []
+
+    def write(watched: Path):
+        for numbers in (range(4), range(4, 8)):
+            store = Store(watched)
+            for number in numbers:
+                store.append({"id": f"{number:016x}", "status": "ok", "spec": {"seed": number}})
+                told.append(number)
+            store.pack()
+        Store(watched).pack()
+
+    return every_moment(folder, write, lambda store: len(store) >= len(told))
+
+
+def arrays(folder: Path) -> Counter:
+    """Cuts while arrays and states are saved: the last ones that were are whole, or newer ones."""
+    saved: list[int] = []
+
+    def write(watched: Path):
+        for number in range(3):
+            Store(watched).save_tensors("weights", {"a": torch.full((1000,), float(number))})
+            Store(watched).save_checkpoint("run", {"epoch": number})
+            saved.append(number)
+
+    def holds(store: Store) -> bool:
+        found, state = store.tensors("weights"), store.checkpoint("run")
+        return not saved or (found is not None and found["a"][0] >= saved[-1] and state["epoch"] >= saved[-1])
+
+    return every_moment(folder, write, holds)
+
+
+def tortured(rounds: int, folder: Path) -> Counter:
+    """Both, so many times."""
+    found: Counter = Counter()
+    for number in range(rounds):
+        found += records(folder / f"{number}-records") + arrays(folder / f"{number}-arrays")
+    return found

@@ -1,0 +1,65 @@
+"""Runs everything for some minutes, prints a table, and writes the figures that the book shows."""
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pruneproxy.environment import commit, describe
+from torture import damage, inputs, kills, power, writers
+
+BAD = ("lost", "twice", "different", "unfinished", "accepted", "unnamed", "unmended", "tracebacks", "hangs", "odd")
+BAD += ("stuck", "left behind")
+FIGURES = Path(__file__).parents[2] / "book" / "torture.json"
+
+
+def sections(size: float, chance: random.Random, folder: Path) -> dict:
+    """What is done, at a size of 1 in some twenty minutes of two processors; each returns its counts."""
+    return {
+        "kills at random moments": lambda: kills.tortured(round(112 * size), chance, folder / "kills"),
+        "damaged records, arrays, states and studies": lambda: damage.tortured(round(10 * size), chance, folder / "d"),
+        "odd files among the records": lambda: damage.odd_files(folder / "odd"),
+        "power cuts": lambda: power.tortured(round(6 * size), folder / "power"),
+        "four writers beside packers that are killed": lambda: writers.contested(60 * size, chance, folder / "w"),
+        "a full disk": lambda: writers.full_disk(folder / "full"),
+        "a folder that is only to be read": lambda: writers.read_only(folder / "read"),
+        "hostile command lines": lambda: inputs.command_lines(round(4000 * size), chance, folder / "lines"),
+        "hostile copies of data sets": lambda: inputs.copies(round(2000 * size), chance, folder / "copies"),
+    }
+
+
+def main() -> int:
+    """1 if anything was lost, doubled, accepted or unsaid, else 0."""
+    parser = argparse.ArgumentParser(prog="torture", description=__doc__)
+    parser.add_argument("--size", type=float, default=1.0, help="share of the full programme")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
+    parser.add_argument("--keep", action="store_true", help=f"write the figures to {FIGURES.name}, for the book")
+    options = parser.parse_args()
+    chance, found = random.Random(options.seed), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, done in sections(options.size, chance, Path(folder)).items():
+            began = time.monotonic()
+            counts = +Counter(done())
+            found[name] = dict(counts)
+            print(f"{name}: {said(counts)} ({time.monotonic() - began:.0f} s)", flush=True)
+    bad = sum(count for counts in found.values() for name, count in counts.items() if name in BAD)
+    print(f"{bad} of these should not be")
+    if options.keep:
+        about = {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "seed": options.seed}
+        about |= {"device": describe("cpu")["device"], "sections": found}
+        FIGURES.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    return 1 if bad else 0
+
+
+def said(counts: Counter) -> str:
+    """The counts in words; nothing was wrong where no fault is named."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "not possible here"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

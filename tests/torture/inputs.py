@@ -1,0 +1,96 @@
+"""Thousands of hostile command lines and copies of data sets: one sentence each, or it works."""
+
+import contextlib
+import io
+import random
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hostile_data
+import hostile_values
+
+from pruneproxy import data
+from pruneproxy.__main__ import main
+from pruneproxy.errors import UserError
+
+HANGS = 10  # seconds
+
+
+class Hung(BaseException):
+    """Nothing catches it on the way."""
+
+
+@contextlib.contextmanager
+def limited(seconds: int = HANGS) -> Iterator[None]:
+    """Raises Hung inside when so many seconds are over."""
+
+    def over(*_):
+        raise Hung
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _judged(call: Callable[[], bool]) -> Counter:
+    """Whether a call ended as it should; what else happened is counted."""
+    try:
+        with limited():
+            return Counter(inputs=1, odd=not call())
+    except Hung:
+        return Counter(inputs=1, hangs=1)
+    except Exception:
+        return Counter(inputs=1, tracebacks=1)
+
+
+def command_lines(count: int, chance: random.Random, folder: Path) -> Counter:
+    """Argument lists that `main` must answer with an exit code, and with at most one sentence when that is 2."""
+    found: Counter = Counter()
+    for number, words in enumerate(hostile_values.cases(chance.randrange(2**32), count)):
+        place = folder / str(number % 50)  # some meet what another has left
+        one = _judged(lambda words=words, place=place: _answered(words, place))
+        found += one
+        if +one != Counter(inputs=1):
+            print(f"{dict(+one)}: {' '.join(words)[:300]!r}")
+    return found
+
+
+def _answered(words: list[str], place: Path) -> bool:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            code = main([word.replace(hostile_values.RECORDS, str(place)) for word in words])
+        except SystemExit as end:  # --help and --version
+            return end.code in (0, None)
+    text = said.getvalue().strip()
+    return code in (0, 1, 3) or (code == 2 and text.splitlines()[-1].startswith("pruneproxy: "))
+
+
+def copies(count: int, chance: random.Random, folder: Path) -> Counter:
+    """Copies of data sets that an import must take or refuse, leaving nothing behind in the data folder."""
+    found: Counter = Counter()
+    for name, what, build in hostile_data.cases(chance.randrange(2**32), count):
+        place, root = folder / "copy", folder / "data"
+        place.mkdir(parents=True)
+        one = _judged(lambda name=name, build=build, place=place, root=root: _taken(name, build(place), root))
+        one["left behind"] += any(path.name.startswith(".") for path in root.glob("*"))
+        found += one
+        if +one != Counter(inputs=1):
+            print(f"{dict(+one)}: {name}, {what}")
+        shutil.rmtree(folder)
+    return found
+
+
+def _taken(name: str, path: Path, root: Path) -> bool:
+    try:
+        data.import_set(name, path, root)
+    except UserError:
+        pass
+    return True
