@@ -89,8 +89,6 @@ def copies(count: int, chance: random.Random, folder: Path) -> Counter:
 
 
 def _taken(name: str, path: Path, root: Path) -> bool:
-    try:
+    with contextlib.suppress(UserError):
         data.import_set(name, path, root)
-    except UserError:
-        pass
     return True

@@ -24,7 +24,7 @@ class Disk:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.moments = 0
+        self.moments, self._looking = 0, False
         self._content: dict[int, bytes] = {}  # of each file (inode), as it was synced
         self._names: dict[str, int] = {}  # as they were synced
         self._calls = {name: getattr(os, name) for name in ("fsync", "replace", "rename", "unlink")}
@@ -35,7 +35,8 @@ class Disk:
 
         def fsync(handle):
             self._calls["fsync"](handle)
-            self._synced(handle)
+            if not self._looking:
+                self._synced(handle)
             self._moment(at_each_moment)
 
         def moved(name):
@@ -56,8 +57,12 @@ class Disk:
                 setattr(os, name, call)
 
     def _moment(self, call):
-        self.moments += 1
-        call()
+        if not self._looking:  # what the look itself writes and removes is no moment
+            self._looking, self.moments = True, self.moments + 1
+            try:
+                call()
+            finally:
+                self._looking = False
 
     def _synced(self, handle: int):
         facts, path = os.fstat(handle), Path(os.readlink(f"/proc/self/fd/{handle}"))
