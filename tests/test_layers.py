@@ -13,7 +13,7 @@ from pruneproxy.book.layers import LAYERS, layer, sources
 MODULES = sources()
 PUBLIC = [name for name in MODULES if "._" not in name.removesuffix(".__main__")]
 # Where records and data sets live; `published` reads the package's own tables, and the book writes pages.
-OPEN_FILES = ("store", "cache", "data", "published", "book", "environment")
+OPEN_FILES = ("store", "cache", "durable", "data", "published", "book", "environment")
 PRINT = ("__main__", "book.__main__", "bench")
 FILE_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rmtree", "copytree"}
 FILE_CALLS |= {"savez", "savez_compressed", "save_file", "load_file", "read_csv", "to_csv"}
