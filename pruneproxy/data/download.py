@@ -129,8 +129,8 @@ class _Paced(io.RawIOBase):
         count = self._raw.readinto(buffer)
         self._got += count or 0
         if (seconds := time.monotonic() - self._since) >= WINDOW:
-            if self._got < SLOWEST * seconds:
-                raise UserError(f"expected {SLOWEST:,} bytes per second, got {self._got / seconds:,.0f}: it is too slow")
+            if (pace := self._got / seconds) < SLOWEST:
+                raise UserError(f"expected {SLOWEST:,} bytes per second, got {pace:,.0f}: it is too slow")
             self._since, self._got = time.monotonic(), 0
         return count
 

@@ -1,6 +1,7 @@
 """Readers of data sets that are folders of image files."""
 
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from pruneproxy.data.catalogue import Entry
-from pruneproxy.data.guards import ceiling, lines, opened, refusing, regular, said, too_much
+from pruneproxy.data.guards import ceiling, lines, opened, refusing, regular, said, shown, too_much
 from pruneproxy.data.stored import Copy, Part, find, missing_file
 from pruneproxy.errors import UserError
 
@@ -22,22 +23,15 @@ Listing = list[tuple[Path, int]]  # image files and their labels
 def pixels(path: Path, side: int) -> np.ndarray:
     """RGB (3, side, side): the shorter side scaled to `side` (bilinear, antialiased), then the centre."""
     try:
-        with Image.open(regular(path), formats=FORMATS) as found:
-            image = decoded(found)
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            image = Image.open(regular(path), formats=FORMATS).convert("RGB")
     except UserError:
         raise
     except Exception as error:  # decoders raise everything
-        raise UserError(f"{path} is not a readable image ({said(error)}): fetch it again") from error
+        raise UserError(f"{shown(path)} is not a readable image ({said(error)}): fetch it again") from error
     if image.size != (side, side):
         image = ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)
-
-
-def decoded(image: Image.Image) -> Image.Image:
-    """The image in RGB; Pillow only warns of one that is too large, and refuses one of twice that size."""
-    if image.width * image.height > Image.MAX_IMAGE_PIXELS:
-        raise ValueError(f"{image.width} x {image.height} pixels are more than {Image.MAX_IMAGE_PIXELS:,}")
-    return image.convert("RGB")
 
 
 def listed_part(listing: Listing, side: int) -> Part:
@@ -80,7 +74,7 @@ def read_folder(path: Path, entry: Entry, scratch: Path, size: int | None) -> Co
         raise missing_file(path, ["train/CLASS", "val/CLASS"])
     classes = subfolders(path / "train")
     if strange := set(subfolders(test)) - set(classes):
-        raise UserError(f"{test} has classes that train has not: {', '.join(sorted(strange)[:5])}")
+        raise UserError(f"{test} has classes that train has not: {shown(', '.join(sorted(strange)))}")
     listings = (class_listing(folder, classes) for folder in (path / "train", test))
     return listed_copy(*listings, classes, size or entry.shape[-1], path)
 
@@ -103,7 +97,7 @@ def inside(folder: Path, file: str) -> Path:
     """The path of a file that a list names; one that lies elsewhere is an error."""
     named = PurePosixPath(file)
     if named.is_absolute() or ".." in named.parts or "\\" in file or ":" in file:
-        raise UserError(f"expected the name of a file in {folder}, got {file!r}: it is no list of this data set")
+        raise UserError(f"expected the name of a file in {folder}, got {shown(repr(file))}: it is another list")
     return folder / named
 
 

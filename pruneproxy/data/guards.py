@@ -23,6 +23,7 @@ BYTES = {"image": 1, "folder": 1, "tabular": 32}  # of one value: a pixel, or a 
 LINE = 256  # bytes of a line in a list of images
 BLOCK = 1 << 20
 LARGEST_LABEL = 2**31
+LONG = 400  # letters of a name or a foreign message in an error
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # our own disk is full: nothing that a copy could be blamed for
 
 
@@ -43,7 +44,7 @@ def ceiling(path: Path, entry: Entry) -> int:
 
 def too_much(path: Path, limit: int) -> UserError:
     """The error for a file that holds more than it may."""
-    return UserError(f"expected at most {limit:,} bytes in {path}, got more: it is no copy of this data set")
+    return UserError(f"expected at most {limit:,} bytes in {shown(path)}, got more: it is no copy of this data set")
 
 
 def regular(path: Path) -> Path:
@@ -51,9 +52,9 @@ def regular(path: Path) -> Path:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({said(error)}): give a file that you can read") from error
+        raise UserError(f"{shown(path)} cannot be read ({said(error)}): give a file that you can read") from error
     if not stat.S_ISREG(mode):
-        raise UserError(f"expected a file at {path}, got a {kind(mode)}: give the folder or file that holds the copy")
+        raise UserError(f"expected a file at {shown(path)}, got a {kind(mode)}: give the file that holds the copy")
     return path
 
 
@@ -65,13 +66,19 @@ def kind(mode: int) -> str:
 
 def said(error: Exception) -> str:
     """An error's text in one short line."""
-    return " ".join(printable(str(error)).split())[:300] or type(error).__name__
+    return shown(" ".join(str(error).split())) or type(error).__name__
+
+
+def shown(text: str | Path) -> str:
+    """The text on one line of a terminal, its middle left out if it is long."""
+    text = printable(str(text))
+    return text if len(text) <= LONG else f"{text[: LONG // 2]}...{text[-LONG // 2 :]}"
 
 
 def printable(text: str) -> str:
     """The text with what no terminal can show written out."""
-    shown = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() or letter.isspace() else f"\\x{ord(letter):02x}" for letter in shown)
+    plain = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in plain)
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def refusing(path: Path) -> Iterator[None]:
     except Exception as error:  # parsers of foreign bytes raise everything: KeyError, MemoryError, RecursionError
         if isinstance(error, OSError) and error.errno in DISK:
             raise
-        raise UserError(f"{path} is damaged ({said(error)}): fetch it again") from error
+        raise UserError(f"{shown(path)} is damaged ({said(error)}): fetch it again") from error
 
 
 class Limited(io.RawIOBase):

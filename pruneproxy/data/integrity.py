@@ -31,7 +31,8 @@ def verify(
     marks = {key: [digests[key], *stamp(folder / f"{key}.npy")] for key in digests}
     large = sum(arrays[key].nbytes for key in digests) >= ALWAYS_BYTES
     known = remembered(folder) if large else {}
-    fresh = {key for key, mark in marks.items() if again or (key_of(folder, mark) not in _seen and known.get(key) != mark)}
+    old = {key for key, mark in marks.items() if key_of(folder, mark) in _seen or known.get(key) == mark}
+    fresh = set(marks) if again else set(marks) - old
     wrong = [key for key in sorted(fresh) if array_digest(arrays[key]) != digests[key]]
     _seen.update(key_of(folder, mark) for key, mark in marks.items() if key not in wrong)
     if fresh and large and not wrong:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pruneproxy.data.catalogue import Entry
 from pruneproxy.data.folders import read_folder, read_places, read_tiny
-from pruneproxy.data.guards import ceiling, most_examples, opened, refusing, too_much
+from pruneproxy.data.guards import LONG, ceiling, most_examples, opened, refusing, shown, too_much
 from pruneproxy.data.stored import Copy, Part, find, missing_file, part
 from pruneproxy.errors import UserError
 
@@ -203,7 +203,7 @@ def read_elec2(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
     with opened(file, entry) as table:
         frame = pandas.read_csv(table, dtype={"class": str}, low_memory=False)
         if lacking := [name for name in (*ELEC2_FEATURES, "class") if name not in frame]:
-            got = ", ".join(map(str, frame.columns[:20]))
+            got = shown(", ".join(map(str, frame.columns[:LONG])))
             raise UserError(f"expected columns {', '.join(lacking)} in {file}, got {got}: wrong table?")
         labels = pandas.to_numeric(frame["class"].replace(ELEC2_CLASSES)).to_numpy()
         features = single(frame[list(ELEC2_FEATURES)].to_numpy(dtype=np.float64))
@@ -221,12 +221,13 @@ def read_higgs(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
     import pandas  # slow to import, and needed for tables only
 
     file = find(path, "HIGGS.csv.gz", "HIGGS.csv", "HIGGS.csv.xz")
-    with opened(file, entry) as table:
+    with opened(file, entry) as table, np.errstate(over="ignore"):  # what is too large is refused as infinite
         frames = pandas.read_csv(table, header=None, dtype=np.float32, chunksize=HIGGS_ROWS)
         rows = np.concatenate([higgs_rows(frame.to_numpy(), entry, file) for frame in frames])
     cut = len(rows) - entry.test_rows
     if not 0 < cut <= most_examples(entry):
-        raise UserError(f"expected over {entry.test_rows:,} rows, up to twice the published, got {len(rows):,} in {file}")
+        most = entry.test_rows + most_examples(entry)
+        raise UserError(f"expected over {entry.test_rows:,} rows, at most {most:,}, got {len(rows):,} in {file}")
     train, test = (part(split[:, 1:], split[:, 0]) for split in (rows[:cut], rows[cut:]))
     return Copy(train=train, test=test, classes=entry.names, form="table", files=(file,))
 
