@@ -23,8 +23,8 @@ Listing = list[tuple[Path, int]]  # image files and their labels
 def pixels(path: Path, side: int) -> np.ndarray:
     """RGB (3, side, side): the shorter side scaled to `side` (bilinear, antialiased), then the centre."""
     try:
-        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            image = Image.open(regular(path), formats=FORMATS).convert("RGB")
+        with _strict(), Image.open(regular(path), formats=FORMATS) as found:
+            image = found.convert("RGB")
     except UserError:
         raise
     except Exception as error:  # decoders raise everything
@@ -32,6 +32,11 @@ def pixels(path: Path, side: int) -> np.ndarray:
     if image.size != (side, side):
         image = ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)
+
+
+def _strict() -> warnings.catch_warnings:
+    """Within it, an image of more pixels than Pillow thinks safe is an error; by itself Pillow prints a warning."""
+    return warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning)
 
 
 def listed_part(listing: Listing, side: int) -> Part:

@@ -214,7 +214,7 @@ def expected(key: str, arrays: Mapping[str, np.ndarray], entry: Entry) -> bool:
     """Whether an array has the type and the shape that were stored, which its digest does not tell."""
     split, what = key.split("_")
     array, inputs = arrays[key], arrays[f"{split}_inputs"]
-    if not array.flags.c_contiguous or len(array) != len(inputs):
+    if not array.flags.c_contiguous or not array.ndim or array.shape[:1] != inputs.shape[:1]:
         return False
     if what == "labels":
         return array.dtype == np.int64 and array.ndim == 1

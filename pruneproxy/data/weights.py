@@ -144,13 +144,20 @@ def _arrays(path: Path, entry: Published) -> dict[str, np.ndarray]:
         if len(sizes) != entry.arrays or sum(sizes) > most:
             raise UserError(f"expected {entry.arrays} arrays in {path.name}, got {len(sizes)} or too large ones")
         with np.load(path, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
+            return {name: _array(found[name]) for name in found.files}
     except UserError:
         raise
     except Exception as error:  # parsers of foreign bytes raise everything
         raise UserError(
             f"expected an npz file of plain arrays, got {path.name} ({said(error)}): export the arrays anew"
         ) from error
+
+
+def _array(found) -> np.ndarray:
+    """The member of an npz file, which numpy gives as bytes if it is something else."""
+    if not isinstance(found, np.ndarray):
+        raise ValueError("one of its files is no array")
+    return found
 
 
 def weights(name: str, root=None) -> dict[str, Tensor]:
