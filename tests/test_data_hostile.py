@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ from pruneproxy.data import CATALOGUE, check, import_set
 from pruneproxy.errors import UserError
 
 SECONDS = 10
+MEMORY = "/dev/shm"
 ADDRESS_SPACE = 12 * 2**30  # bytes that no import may ask for beyond what the process has
 
 
@@ -53,8 +55,10 @@ def bounds():
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    return tmp_path_factory.mktemp("hostile")
+def place():
+    """A folder in memory where there is one: on a disk, names that come and go take most of the time."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 def taken(place, name, build) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from pruneproxy.data.catalogue import Entry, Remote
-from pruneproxy.data.guards import printable, room, said
+from pruneproxy.data.guards import printable, refusing, room, said
 from pruneproxy.data.importing import Progress, importable, new_folder, sentence, silent, store
 from pruneproxy.data.readers import READERS
 from pruneproxy.data.stored import SOURCE, data_root, file_digest
@@ -38,7 +38,8 @@ def get(name: str, root=None, progress: Progress = silent) -> str:
         arrived.mkdir()
         for remote in entry.files:
             fetch(remote, arrived, room(entry), progress)
-        copy = READERS[entry.form](arrived, entry, scratch, None)
+        with refusing(arrived):
+            copy = READERS[entry.form](arrived, entry, scratch, None)
         check_original(name, store(name, copy, folder, {"origin": origin(name, entry)}, progress), entry)
     return sentence(name, root)
 
