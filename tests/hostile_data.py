@@ -628,6 +628,12 @@ def _craft_archives():
     for at in _found(bytes(lying), b"PK\x01\x02"):
         lying[at + 24 : at + 28] = struct.pack("<I", 2**32 - 2)
     crafted("tiny_imagenet", "files of 4 GB claimed", lambda: {"tiny-imagenet-200.zip": bytes(lying)})
+    for depth in (100, 990, 1900):
+        deep = {"a/" * depth + "x.JPEG": b"x"}
+        crafted("tiny_imagenet", f"{depth} folders", lambda deep=deep: {**tiny_files(), **deep}, packed=True)
+        deep = {"images/" + "a/" * depth + "x.jpg": b"x"}
+        files = pack("miniplaces", {**places_files(), **deep})
+        crafted("miniplaces", f"{depth} folders", lambda files=files: files)
     images = {path: data for path, data in places_files().items() if path.startswith("images")}
     lists = {path: data for path, data in places_files().items() if path not in images}
     missing = {path: data for path, data in images.items() if "abbey" not in path}
@@ -679,6 +685,11 @@ def _craft_tables():
             crafted(of, f"nothing, {packed=}", lambda name=name: {name: b""}, packed=packed)
             crafted(of, f"zeros, {packed=}", lambda name=name: {name: bytes(10_000)}, packed=packed)
         crafted(of, "a bomb", lambda name=name: {name: bombed()}, packed=True)
+        wide = b"1," * 500_000 + b"1\n" + b"1\n" * 100_000
+        crafted(of, "a million columns", lambda name=name, wide=wide: {name: wide})
+        crafted(of, "a bomb of lines", lambda name=name: {name: b"\n" * (20 * MIB)}, packed=True)
+        quoted = (elec2_files() if of == "elec2" else higgs_files())[name] + b'"' + b"1\n" * 100_000
+        crafted(of, "an endless quote", lambda name=name, quoted=quoted: {name: quoted})
         line = b"1" * (20 * MIB)
         crafted(of, "an endless line", lambda name=name, line=line: {name: line}, packed=True)
 

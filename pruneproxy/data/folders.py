@@ -16,6 +16,7 @@ from pruneproxy.errors import UserError
 
 ENDINGS = {".jpeg", ".jpg", ".png", ".webp", ".bmp"}
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")  # what is drawn by other programs, such as PostScript, is left alone
+DEEP = 20  # folders within folders of an archive
 MEMBER = 1024  # bytes that a file of an archive takes at least, counted against what may be unpacked
 Listing = list[tuple[Path, int]]  # image files and their labels
 
@@ -151,7 +152,8 @@ def unpack_zip(packed: Path, folder: Path, entry: Entry) -> None:
     with zipfile.ZipFile(regular(packed)) as file:
         if sum(member.file_size + MEMBER for member in file.infolist()) > ceiling(packed, entry):
             raise too_much(packed, ceiling(packed, entry))
-        file.extractall(folder)  # no more of a member than the list says, and nothing outside of the folder
+        for member in file.infolist():
+            file.extract(shallow(member, member.filename), folder)  # no more than the list says, and nothing outside
 
 
 def unpack_tar(packed: Path, folder: Path, entry: Entry) -> None:
@@ -163,4 +165,11 @@ def unpack_tar(packed: Path, folder: Path, entry: Entry) -> None:
             if left < 0:
                 raise too_much(packed, ceiling(packed, entry))
             if member.isfile() and not member.issparse():
-                tar.extract(member, folder, filter="data")
+                tar.extract(shallow(member, member.name), folder, filter="data")
+
+
+def shallow(member, name: str):
+    """The member of an archive; folders within folders without end could neither be read nor removed."""
+    if name.count("/") > DEEP:
+        raise UserError(f"expected files in at most {DEEP} folders, got {shown(name)}: it is no copy of this data set")
+    return member

@@ -22,6 +22,7 @@ RATIO = 100  # no published file shrinks to less than a hundredth
 BYTES = {"image": 1, "folder": 1, "tabular": 32}  # of one value: a pixel, or a number in digits (HIGGS has 25)
 LINE = 256  # bytes of a line in a list of images
 BLOCK = 1 << 20
+MOST_COLUMNS = 64
 LARGEST_LABEL = 2**31
 LONG = 400  # letters of a name or a foreign message in an error
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # our own disk is full: nothing that a copy could be blamed for
@@ -95,10 +96,10 @@ def refusing(path: Path) -> Iterator[None]:
 
 
 class Limited(io.RawIOBase):
-    """What a file gives, up to `limit` bytes; one more is an error."""
+    """What a file gives, up to `limit` bytes; one more is an error, and in a `table` so is a line without end."""
 
-    def __init__(self, file, limit: int, path: Path):
-        self._file, self._left, self._limit, self._path = file, limit, limit, path
+    def __init__(self, file, limit: int, path: Path, table: bool = False):
+        self._file, self._left, self._limit, self._path, self._table = file, limit, limit, path, table
 
     def readable(self) -> bool:
         """True."""
@@ -106,19 +107,32 @@ class Limited(io.RawIOBase):
 
     def readinto(self, buffer) -> int:
         """The number of bytes that were read into `buffer`."""
-        block = self._file.read(min(len(buffer), BLOCK))
+        block, wanted = b"", min(len(buffer), BLOCK)
+        while len(block) < wanted and (more := self._file.read(wanted - len(block))):
+            block += more
         self._left -= len(block)
         if self._left < 0:
             raise too_much(self._path, self._limit)
+        if self._table and len(block) == BLOCK and b"\n" not in block:
+            raise UserError(f"expected a table in {shown(self._path)}, got a line without end: it is another file")
         buffer[: len(block)] = block
         return len(block)
 
 
 @contextmanager
-def opened(path: Path, entry: Entry) -> Iterator[io.BufferedReader]:
+def opened(path: Path, entry: Entry, *, table: bool = False) -> Iterator[io.BufferedReader]:
     """A binary file, unpacked while it is read; a damaged or an endless one is an error that says what to do."""
     with refusing(path), OPENERS.get(path.suffix, open)(regular(path), "rb") as file:
-        yield io.BufferedReader(Limited(file, ceiling(path, entry), path), BLOCK)
+        yield io.BufferedReader(Limited(file, ceiling(path, entry), path, table), BLOCK)
+
+
+@contextmanager
+def opened_table(path: Path, entry: Entry) -> Iterator[io.BufferedReader]:
+    """The same for a table; a very wide one would fill the memory with what its shorter lines lack."""
+    with opened(path, entry, table=True) as file:
+        if (columns := file.peek(BLOCK).partition(b"\n")[0].count(b",") + 1) > MOST_COLUMNS:
+            raise UserError(f"expected a table of few columns in {shown(path)}, got {columns:,}: it is another file")
+        yield file
 
 
 def lines(path: Path, entry: Entry) -> list[str]:

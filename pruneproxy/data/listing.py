@@ -1,5 +1,7 @@
 """What the data folder has, and whether it still is what was stored."""
 
+import os
+
 from pruneproxy.data.catalogue import CATALOGUE, Entry
 from pruneproxy.data.importing import sentence
 from pruneproxy.data.stored import SOURCE, data_root, read_stored
@@ -27,7 +29,7 @@ def state(name: str, entry: Entry, root) -> str:
     """Where a set's local copy came from, "built in", or "missing"."""
     if entry.form == "builtin":
         return "built in"
-    if not (root / name / SOURCE).exists():
+    if not os.path.exists(root / name / SOURCE):  # an unreadable folder holds nothing, and raises nothing
         return "missing"
     try:
         return read_stored(name, root).source

@@ -1,6 +1,8 @@
 """Readers of the files that the data sets are published as, packed or unpacked."""
 
+import csv
 import io
+import itertools
 import math
 import pickle
 import pickletools
@@ -14,7 +16,7 @@ import numpy as np
 
 from pruneproxy.data.catalogue import Entry
 from pruneproxy.data.folders import read_folder, read_places, read_tiny
-from pruneproxy.data.guards import LONG, ceiling, most_examples, opened, refusing, shown, too_much
+from pruneproxy.data.guards import LONG, ceiling, most_examples, opened, opened_table, refusing, shown, too_much
 from pruneproxy.data.stored import Copy, Part, find, missing_file, part
 from pruneproxy.errors import UserError
 
@@ -63,10 +65,19 @@ def image_part(images: np.ndarray, labels: np.ndarray, entry: Entry, path: Path)
 class EmptyArray:
     """What unpickling starts an array with; the call's own arguments may ask for any amount of memory."""
 
-    __slots__ = ()
+    __slots__ = ()  # so that unpickling cannot change it
 
     def __call__(self, *_):
         return np.empty(0, np.uint8)
+
+
+class ArrayOfBytes:
+    """How newer files hold an array."""
+
+    __slots__ = ()
+
+    def __call__(self, content, dtype, shape, order):
+        return np.frombuffer(content, dtype).reshape(shape, order=order)
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -77,8 +88,10 @@ class ArrayUnpickler(pickle.Unpickler):
         if module.partition(".")[0] == "numpy":
             if name in ("_reconstruct", "ndarray"):
                 return EmptyArray()
-            if name in ("dtype", "_frombuffer"):
-                return super().find_class(module, name)
+            if name == "_frombuffer":
+                return ArrayOfBytes()
+            if name == "dtype":
+                return np.dtype
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CIFAR file needs")
 
 
@@ -200,8 +213,8 @@ def read_elec2(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
     import pandas  # slow to import, and needed for tables only
 
     file = find(path, *(f"{stem}.csv{ending}" for stem in ("elec2", "elec") for ending in ("", ".gz", ".xz")))
-    with opened(file, entry) as table:
-        frame = pandas.read_csv(table, dtype={"class": str}, low_memory=False)
+    with opened_table(file, entry) as table:
+        frame = pandas.read_csv(table, dtype={"class": str}, low_memory=False, nrows=most_examples(entry) + 1)
         if lacking := [name for name in (*ELEC2_FEATURES, "class") if name not in frame]:
             got = shown(", ".join(map(str, frame.columns[:LONG])))
             raise UserError(f"expected columns {', '.join(lacking)} in {file}, got {got}: wrong table?")
@@ -221,13 +234,16 @@ def read_higgs(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
     import pandas  # slow to import, and needed for tables only
 
     file = find(path, "HIGGS.csv.gz", "HIGGS.csv", "HIGGS.csv.xz")
-    with opened(file, entry) as table, np.errstate(over="ignore"):  # what is too large is refused as infinite
-        frames = pandas.read_csv(table, header=None, dtype=np.float32, chunksize=HIGGS_ROWS)
+    choices = {"header": None, "dtype": np.float32, "quoting": csv.QUOTE_NONE, "chunksize": HIGGS_ROWS}
+    with opened_table(file, entry) as table, np.errstate(over="ignore"):  # what is too large is refused as infinite
+        frames = itertools.islice(pandas.read_csv(table, **choices), most_examples(entry) // HIGGS_ROWS)
         rows = np.concatenate([higgs_rows(frame.to_numpy(), entry, file) for frame in frames])
+        more = table.read(1)
     cut = len(rows) - entry.test_rows
-    if not 0 < cut <= most_examples(entry):
-        most = entry.test_rows + most_examples(entry)
-        raise UserError(f"expected over {entry.test_rows:,} rows, at most {most:,}, got {len(rows):,} in {file}")
+    if cut <= 0 or more:
+        raise UserError(
+            f"expected over {entry.test_rows:,} rows, got {'more than ' * bool(more)}{len(rows):,} in {file}"
+        )
     train, test = (part(split[:, 1:], split[:, 0]) for split in (rows[:cut], rows[cut:]))
     return Copy(train=train, test=test, classes=entry.names, form="table", files=(file,))
 

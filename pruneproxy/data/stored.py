@@ -141,7 +141,7 @@ def write_copy(copy: Copy, folder: Path, origin: Mapping, report) -> dict:
 def read_facts(name: str, root: Path) -> dict:
     """source.json of a stored set; a set that is not there is an error that says how to get it."""
     path, entry = root / name / SOURCE, CATALOGUE[name]
-    if not path.exists():
+    if not os.path.exists(path):  # an unreadable folder holds nothing, and raises nothing
         ways = [f"pruneproxy data get {name}"] * bool(entry.files) + [f"pruneproxy data import {name} PATH"]
         raise UserError(f"{name} is not in {root}: run `{'` or `'.join(ways)}`")
     try:
