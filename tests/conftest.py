@@ -13,7 +13,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 CACHE = "PRUNEPROXY_CACHE"
 
-settings.register_profile("short", max_examples=60, deadline=None, derandomize=True)
+settings.register_profile("short", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("torture", max_examples=5_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 

@@ -496,7 +496,7 @@ def _craft_cifar():
             "a list": pickle.dumps([1, 2, 3]),
             "code": pickle.dumps(Loud()),
             "code in the labels": batch(images, [Loud()], key),
-            "nested tuples": nested(100_000),
+            "nested tuples": nested(1_000_000),
             "lists of the same lists": references(12).replace(b"labels", key),
             "a vast array": reconstructed(2**36).replace(b"labels", key),
             "a vast note": b"\x80\x02]r\xff\xff\xff\x7f.",

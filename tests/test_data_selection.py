@@ -10,7 +10,7 @@ from pruneproxy.data import DataConfig
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes import RECIPES
 from pruneproxy.runs import RunSpec
-from pruneproxy.search import SearchSpec, TradeoffSpec
+from pruneproxy.search import SearchSpec, TradeoffSpec, WinnerSpec
 from pruneproxy.space import Dimension
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig
@@ -62,6 +62,14 @@ def test_a_record_says_on_which_images_it_was_evaluated_or_chosen(tmp_path, on):
     found = runs.ensure(replace(SEARCH, base=base), store)
     trial = store.get(found["trials"][0]["run"])
     assert found["data"]["evaluated_on"] == trial["data"]["evaluated_on"] == on
+
+
+@pytest.mark.parametrize("on", ["validation", "test"])
+def test_the_record_of_a_winner_says_on_which_images_it_was_chosen_and_on_which_it_was_evaluated(tmp_path, on):
+    search = replace(SEARCH, base=replace(BASE, train=replace(BASE.train, evaluate_on=on)))
+    target = replace(BASE, train=replace(BASE.train, evaluate_on="test"))
+    found = runs.ensure(WinnerSpec(search=search, target=target), Store(tmp_path))
+    assert (found["data"]["selected_on"], found["data"]["evaluated_on"]) == (on, "test")
 
 
 def test_a_warm_started_search_says_so_too(tmp_path):

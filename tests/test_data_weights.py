@@ -2,13 +2,17 @@
 
 import io
 import pickle
+import tempfile
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import hostile_data
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from pruneproxy import data, models, surgery
@@ -186,6 +190,28 @@ def test_what_is_no_file_is_refused(tmp_path, make):
     with pytest.raises(UserError, match="expected a file at|does not exist|cannot be read"):
         data.import_weights(NAME, tmp_path / "copy.npz", tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+@given(
+    change=st.sampled_from(hostile_data.CHANGES),
+    at=st.one_of(st.floats(0, 1), st.floats(0, 0.001), st.floats(0.99, 1)),
+    amount=st.one_of(st.integers(1, 16), st.sampled_from([100, 5000])),
+)
+def test_an_npz_that_was_changed_somewhere_is_refused_or_good(original_npz, change, at, amount):
+    with tempfile.TemporaryDirectory() as folder:
+        path, root = Path(folder) / "copy.npz", Path(folder) / "data"
+        path.write_bytes(change(original_npz, int(at * (len(original_npz) - 1)), amount))
+        try:
+            data.import_weights(NAME, path, root)
+        except UserError as error:
+            assert "\n" not in str(error) and not list(root.glob("*"))
+        else:
+            assert data.weights(NAME, root) and [path.name for path in root.iterdir()] == [NAME]
+
+
+@pytest.fixture(scope="module")
+def original_npz(arrays, tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("original"), arrays).read_bytes()
 
 
 def npz(path, members):

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from pruneproxy.data.catalogue import Entry, Remote
-from pruneproxy.data.guards import printable, refusing, room, said
+from pruneproxy.data.guards import list_room, printable, refusing, room, said
 from pruneproxy.data.importing import Progress, importable, new_folder, sentence, silent, store
 from pruneproxy.data.readers import READERS
 from pruneproxy.data.stored import SOURCE, data_root, file_digest
@@ -37,7 +37,7 @@ def get(name: str, root=None, progress: Progress = silent) -> str:
         arrived = scratch / "files"
         arrived.mkdir()
         for remote in entry.files:
-            fetch(remote, arrived, room(entry), progress)
+            fetch(remote, arrived, (list_room if remote.name.endswith(".txt") else room)(entry), progress)
         with refusing(arrived):
             copy = READERS[entry.form](arrived, entry, scratch, None)
         check_original(name, store(name, copy, folder, {"origin": origin(name, entry)}, progress), entry)

@@ -38,6 +38,11 @@ def room(entry: Entry) -> int:
     return SPARE + most_examples(entry) * math.prod(entry.shape) * BYTES[entry.kind]
 
 
+def list_room(entry: Entry) -> int:
+    """Bytes that a list of the set's images may have."""
+    return SPARE + LINE * most_examples(entry)
+
+
 def ceiling(path: Path, entry: Entry) -> int:
     """Bytes that may come out of a file."""
     return min(room(entry), max(SPARE, RATIO * path.stat().st_size))
@@ -137,7 +142,7 @@ def opened_table(path: Path, entry: Entry) -> Iterator[io.BufferedReader]:
 
 def lines(path: Path, entry: Entry) -> list[str]:
     """The lines of a text file that are not empty."""
-    limit = SPARE + LINE * most_examples(entry)
+    limit = list_room(entry)
     with opened(path, entry) as file:
         text = file.read(limit + 1)
         if len(text) > limit:
