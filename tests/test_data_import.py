@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from torchvision.transforms import functional as vision
 
-from pruneproxy.data import CATALOGUE, DataConfig, check, import_set, list_sets, load
+from pruneproxy.data import CATALOGUE, DataConfig, check, import_set, list_sets, load, readers
 from pruneproxy.data.stored import read_stored
 from pruneproxy.errors import UserError
 
@@ -210,6 +210,19 @@ def test_svhn_is_read_and_its_label_10_is_the_digit_0(tmp_path):
     arrays = stored("svhn", tmp_path / "root")
     assert same_images(arrays.train_inputs, noise(20, 32))
     assert arrays.test_labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (2, 3, 4), (5, 7)])
+def test_arrays_of_matlab_files_are_those_that_scipy_reads(tmp_path, kind, packed, shape):
+    arrays = {name: (RNG.integers(0, 100, shape)).astype(kind) for name in ("y", "a_longer_name")}
+    arrays |= {"words": np.array(["text"]), "cells": np.array([1, "a"], dtype=object), "imaginary": np.ones(2) * 1j}
+    savemat(tmp_path / "x.mat", arrays, do_compression=packed)
+    theirs = loadmat(tmp_path / "x.mat")
+    ours = readers.mat_variables((tmp_path / "x.mat").read_bytes(), tmp_path, 10_000)
+    assert set(ours) == {"y", "a_longer_name"}
+    assert all(np.array_equal(ours[name], theirs[name]) and ours[name].dtype == theirs[name].dtype for name in ours)
 
 
 def tiny_folder(top):

@@ -9,14 +9,14 @@ import pickletools
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pruneproxy.data.catalogue import Entry
 from pruneproxy.data.folders import read_folder, read_places, read_tiny
-from pruneproxy.data.guards import LONG, ceiling, most_examples, opened, opened_table, refusing, shown, too_much
+from pruneproxy.data.guards import LONG, ceiling, most_examples, opened, opened_table, refusing, shown, too_much, whole
 from pruneproxy.data.stored import Copy, Part, find, missing_file, part
 from pruneproxy.errors import UserError
 
@@ -24,7 +24,9 @@ ELEC2_FEATURES = ("period", "nswprice", "nswdemand", "vicprice", "vicdemand", "t
 ELEC2_CLASSES = {"DOWN": "0", "UP": "1"}
 HIGGS_ROWS = 500_000  # rows read at once
 MOST_TUPLES = 1_000  # in a pickle: hashing tuples within tuples without end overflows the stack
-COMPRESSED = 15  # the type of a packed element of a MATLAB file
+MAT_ARRAY, MAT_PACKED = 14, 15  # types of elements of a MATLAB file, as those below
+MAT_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+MAT_NUMERIC, MAT_COMPLEX = range(6, 16), 0x800  # classes of arrays, and the flag of imaginary numbers
 
 
 def read_idx(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
@@ -62,36 +64,52 @@ def image_part(images: np.ndarray, labels: np.ndarray, entry: Entry, path: Path)
     return part(images, labels)
 
 
-class EmptyArray:
-    """What unpickling starts an array with; the call's own arguments may ask for any amount of memory."""
+class Bytes:
+    """What stands for numpy's type of bytes in a pickle; numpy's own would believe whatever the file says of it."""
 
-    __slots__ = ()  # so that unpickling cannot change it
+    __slots__ = ()  # so that the file cannot change it
+
+    def __call__(self, code, *_):
+        if code not in ("u1", b"u1"):
+            raise pickle.UnpicklingError(f"it holds values of type {code!r} in the place of bytes")
+        return self
+
+    def __setstate__(self, state):
+        """Leaves it as it is."""
+
+
+class Array:
+    """What stands for an array in a pickle: `values` are its bytes."""
+
+    __slots__ = ("values",)
 
     def __call__(self, *_):
-        return np.empty(0, np.uint8)
+        return Array()
+
+    def __setstate__(self, state):
+        _, shape, _, by_columns, content = state
+        self.values = np.frombuffer(content, np.uint8).reshape(shape, order="F" if by_columns else "C")
 
 
-class ArrayOfBytes:
-    """How newer files hold an array."""
+class FromBuffer:
+    """How newer pickles hold an array."""
 
     __slots__ = ()
 
-    def __call__(self, content, dtype, shape, order):
-        return np.frombuffer(content, dtype).reshape(shape, order=order)
+    def __call__(self, content, kind, shape, order):
+        found = Array()
+        found.values = np.frombuffer(content, np.uint8).reshape(shape, order=order)
+        return found
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles numpy arrays and nothing else, so that a foreign file cannot run code."""
+    """Unpickles arrays of bytes and nothing else, so that a foreign file cannot run code; nothing of it is numpy's."""
 
     def find_class(self, module, name):
-        """The class, if an array needs it."""
-        if module.partition(".")[0] == "numpy":
-            if name in ("_reconstruct", "ndarray"):
-                return EmptyArray()
-            if name == "_frombuffer":
-                return ArrayOfBytes()
-            if name == "dtype":
-                return np.dtype
+        """What stands for the class, if an array needs it."""
+        allowed = {"_reconstruct": Array, "ndarray": Bytes, "dtype": Bytes, "_frombuffer": FromBuffer}
+        if module.partition(".")[0] == "numpy" and name in allowed:
+            return allowed[name]()
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no CIFAR file needs")
 
 
@@ -130,13 +148,14 @@ def read_cifar(path: Path, entry: Entry, scratch: Path, size: int | None) -> Cop
 def cifar_batch(content: dict[bytes, object], key: bytes, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     """Images, one per row, and labels; a list within a list could take for ever to become an array."""
     images, labels = content[b"data"], content[key]
-    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2:
-        raise UserError("expected rows of bytes as CIFAR's images, got something else: fetch the set again")
-    if images.shape[1] != math.prod(entry.shape) or len(labels) != len(images):
-        raise UserError(f"expected {len(images)} images and labels, got {images.shape} and {len(labels)}: wrong set?")
-    if not isinstance(labels, np.ndarray) and not all(type(label) is int for label in labels):
-        raise UserError("expected whole numbers as CIFAR's labels, got something else: fetch the set again")
-    return images, np.asarray(labels)
+    if not isinstance(images, Array) or images.values.ndim != 2 or not isinstance(labels, list):
+        raise UserError(
+            "expected rows of bytes and a list of labels in a CIFAR file, got something else: fetch it again"
+        )
+    found = images.values.shape
+    if found != (len(labels), math.prod(entry.shape)) or not all(type(label) is int for label in labels):
+        raise UserError(f"expected {len(labels)} images and whole numbers as labels, got {found}: wrong data set?")
+    return images.values, np.asarray(labels)
 
 
 def cifar_members(path: Path, names: list[str], entry: Entry) -> tuple[dict[str, dict], tuple[Path, ...]]:
@@ -175,37 +194,51 @@ def read_mat(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
 
 def mat_part(path: Path, entry: Entry) -> Part:
     """Images (H, W, C, N) and labels (N, 1) of a MATLAB file."""
-    from scipy.io import loadmat, whosmat  # slow to import, and needed for one set
-
-    content = plain_mat(path, entry)
-    with refusing(path):
-        found = {name: (shape, kind) for name, shape, kind in whosmat(content)}
-        count = found["X"][0][-1]
-        if found["X"] != ((*entry.shape[1:], entry.shape[0], count), "uint8") or math.prod(found["y"][0]) != count:
-            raise UserError(f"expected uint8 images X of 32 x 32 x 3 x N and N labels y in {path}, got {found}")
-        arrays = loadmat(content, variable_names=("X", "y"))
-        images, labels = arrays["X"].transpose(3, 2, 0, 1), arrays["y"].ravel()
-        if labels.dtype.kind not in "iuf" or not ((labels >= 0) & (labels <= entry.classes)).all():
-            raise UserError(f"expected labels 1 to {entry.classes} in {path}, got others: is it another data set?")
+    with opened(path, entry) as file, refusing(path):
+        found = mat_variables(file.read(), path, ceiling(path, entry))
+        images, labels = found["X"].transpose(3, 2, 0, 1), whole(found["y"].ravel())
+    if not ((labels >= 0) & (labels <= entry.classes)).all():
+        raise UserError(f"expected labels 1 to {entry.classes} in {path}, got others: is it another data set?")
     return image_part(np.ascontiguousarray(images), labels % entry.classes, entry, path)
 
 
-def plain_mat(path: Path, entry: Entry) -> io.BytesIO:
-    """A MATLAB 5 file with its packed elements unpacked, so that nothing in it can grow any more."""
-    with opened(path, entry) as file:
-        header, limit = file.read(128), ceiling(path, entry)
-        if header[124:128] not in (b"\0\1IM", b"\1\0MI"):
-            raise UserError(f"expected a MATLAB 5 file, got {path}, which is something else: fetch it again")
-        parts, order = [header], "<" if header[126:] == b"IM" else ">"
-        while len(tag := file.read(8)) == 8:
-            kind, count = struct.unpack(f"{order}2I", tag)
-            body = file.read(count)
-            plain = zlib.decompressobj().decompress(body, limit + 1) if kind == COMPRESSED else tag + body
-            limit -= len(plain)
+def mat_variables(data: bytes, path: Path, limit: int) -> dict[str, np.ndarray]:
+    """The numeric arrays of a MATLAB 5 file; scipy's reader ends the process at some damaged ones."""
+    if data[124:128] not in (b"\0\1IM", b"\1\0MI"):
+        raise UserError(f"expected a MATLAB 5 file, got {path}, which is something else: fetch it again")
+    order, most, found = "<" if data[126:128] == b"IM" else ">", limit, {}
+    for kind, body in mat_elements(data[128:], order):
+        if kind == MAT_PACKED:
+            limit -= len(plain := zlib.decompressobj().decompress(body, limit + 1))
             if limit < 0:
-                raise too_much(path, ceiling(path, entry))
-            parts.append(plain)
-    return io.BytesIO(b"".join(parts))
+                raise too_much(path, most)
+            kind, body = next(mat_elements(plain, order))
+        if kind == MAT_ARRAY:
+            found |= mat_array(body, order)
+    return found
+
+
+def mat_elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """Types and contents of what follows one another in a MATLAB file; up to four bytes stand in the head itself."""
+    at = 0
+    while at + 8 <= len(data):
+        kind, count = struct.unpack_from(f"{order}2I", data, at)
+        start, end = at + 8, at + 8 + count
+        if small := kind >> 16:
+            kind, count, start, end = kind & 0xFFFF, small, at + 4, at + 4 + small
+        if end > len(data) or small > 4:
+            raise ValueError("it ends too early")
+        yield kind, data[start:end]
+        at = at + 8 if small else end if kind == MAT_PACKED else end + -count % 8
+
+
+def mat_array(body: bytes, order: str) -> dict[str, np.ndarray]:
+    """The array of a variable by its name, if it is one of real numbers; whole doubles may be stored as bytes."""
+    (_, flags), (_, sides), (_, name), (kind, content), *_ = mat_elements(body, order)
+    flags, sides = int(np.frombuffer(flags, f"{order}u4")[0]), np.frombuffer(sides, f"{order}i4")
+    if flags & 0xFF not in MAT_NUMERIC or flags & MAT_COMPLEX or kind not in MAT_TYPES:
+        return {}
+    return {name.decode(): np.frombuffer(content, order + MAT_TYPES[kind]).reshape(sides, order="F")}
 
 
 def read_elec2(path: Path, entry: Entry, scratch: Path, size: int | None) -> Copy:
