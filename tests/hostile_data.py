@@ -567,6 +567,9 @@ def _craft_svhn():
         "another format": b"\x89HDF\r\n\x1a\n" + bytes(600),
         "an element of 4 GB": train[:128] + struct.pack("<2I", 14, 2**32 - 8) + train[136:],
         "images of 4 GB": train.replace(struct.pack("<2I", 2, images.nbytes), struct.pack("<2I", 2, 2**32 - 8)),
+        "numbers of an unknown type": train.replace(
+            struct.pack("<2I", 2, images.nbytes), struct.pack("<2I", 200, images.nbytes)
+        ),
         "dimensions of 2 ** 31": train.replace(struct.pack("<I", 6), struct.pack("<I", 2**31 - 1)),
         "MATLAB 4": struct.pack("<5I", 0, 2**31 - 1, 2**31 - 1, 0, 2) + b"X\0" + bytes(200),
     }.items():

@@ -94,6 +94,14 @@ def test_what_was_made_to_do_harm_is_refused(place, name, what, capfd):
     assert "this ran" not in capfd.readouterr().out and not Path("/tmp/pruneproxy-escaped.jpg").exists()
 
 
+def test_what_a_pickle_says_of_the_types_of_numpy_is_not_believed(place):
+    said = (b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00t", b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ft")
+    files = hostile_data.good("cifar10")
+    lying = {name: data.replace(*said) for name, data in files.items()}
+    assert lying != files  # numpy takes the flag for an array of objects, and its bytes for their places
+    assert taken(place, "cifar10", lambda folder: hostile_data.write(lying, folder)) is None
+
+
 @given(
     name=st.sampled_from(list(GOOD)),
     change=st.sampled_from(CHANGES),

@@ -380,6 +380,21 @@ def test_a_label_without_a_class_is_an_error(tmp_path):
     check_npz_fails(tmp_path, "expected labels 0 to 9, got 0 to 10")
 
 
+@pytest.mark.parametrize("label", [0.5, np.nan, np.inf, 1e30])
+def test_labels_that_are_no_whole_numbers_are_an_error(tmp_path, label):
+    folder = cifar_folder(tmp_path)
+    arrays = dict(np.load(folder / "train.npz"))
+    np.savez(folder / "train.npz", **{**arrays, "labels": np.where(labels_of(22) == 3, label, labels_of(22))})
+    check_npz_fails(tmp_path, "expected whole numbers as labels, got")
+
+
+def test_a_copy_that_cannot_be_decoded_in_the_end_is_an_error(tmp_path):
+    folder = cifar_folder(tmp_path)
+    arrays = dict(np.load(folder / "train.npz"))
+    np.savez(folder / "train.npz", **{**arrays, "cols": np.array(3)})
+    check_npz_fails(tmp_path, "the copy is damaged")
+
+
 @pytest.mark.parametrize("count", [21, 23])
 def test_more_or_fewer_labels_than_images_are_an_error(tmp_path, count):
     folder = cifar_folder(tmp_path)

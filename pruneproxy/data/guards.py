@@ -6,7 +6,7 @@ import io
 import lzma
 import math
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def refusing(path: Path) -> Iterator[None]:
+def refusing(path: Path | str) -> Iterator[None]:
     """Whatever goes wrong while a foreign file is read becomes an error that says what to do."""
     try:
         yield
@@ -98,6 +98,12 @@ def refusing(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno in DISK:
             raise
         raise UserError(f"{shown(path)} is damaged ({said(error)}): fetch it again") from error
+
+
+def decoded(chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """The chunks; what goes wrong while one is decoded is an error that says what to do."""
+    with refusing("the copy"):
+        yield from chunks
 
 
 class Limited(io.RawIOBase):

@@ -13,7 +13,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from pruneproxy.data.catalogue import CATALOGUE, Entry
-from pruneproxy.data.guards import printable, regular, said, whole
+from pruneproxy.data.guards import decoded, printable, regular, said, whole
 from pruneproxy.data.integrity import verify
 from pruneproxy.errors import UserError
 
@@ -97,7 +97,7 @@ def write_inputs(part: Part, path: Path, report) -> str:
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (total, *part.shape)}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, facts)
-        for chunk in part.chunks:
+        for chunk in decoded(part.chunks):
             chunk = fitting(chunk, part)
             file.write(chunk)
             digest.update(chunk)
