@@ -11,17 +11,18 @@ _ENDING = ".tmp"
 
 
 def sync(path: Path) -> None:
-    """Waits until a file's content, or a folder's list of names, is on the disk."""
+    """Waits until a file's content, or a folder's names, are on the disk; folders that cannot be opened are left out."""
+    folder = path.is_dir()
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except (PermissionError, IsADirectoryError):  # some systems open no folders: their names need no more
-        if path.is_dir():
+        place = os.open(path, os.O_RDONLY if folder else os.O_RDWR)  # Windows flushes only what is open for writing
+    except PermissionError:
+        if folder:
             return
         raise
     try:
-        os.fsync(handle)
+        os.fsync(place)
     finally:
-        os.close(handle)
+        os.close(place)
 
 
 @contextlib.contextmanager

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from torchvision.transforms import functional as vision
 
-from pruneproxy.data import CATALOGUE, DataConfig, check, import_set, list_sets, load
+from pruneproxy.data import CATALOGUE, DataConfig, check, import_set, list_sets, load, readers
 from pruneproxy.data.stored import read_stored
 from pruneproxy.errors import UserError
 
@@ -212,6 +212,19 @@ def test_svhn_is_read_and_its_label_10_is_the_digit_0(tmp_path):
     assert arrays.test_labels.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 1), (2, 3, 4), (5, 7)])
+def test_arrays_of_matlab_files_are_those_that_scipy_reads(tmp_path, kind, packed, shape):
+    arrays = {name: (RNG.integers(0, 100, shape)).astype(kind) for name in ("y", "a_longer_name")}
+    arrays |= {"words": np.array(["text"]), "cells": np.array([1, "a"], dtype=object), "imaginary": np.ones(2) * 1j}
+    savemat(tmp_path / "x.mat", arrays, do_compression=packed)
+    theirs = loadmat(tmp_path / "x.mat")
+    ours = readers.mat_variables((tmp_path / "x.mat").read_bytes(), tmp_path, 10_000)
+    assert set(ours) == {"y", "a_longer_name"}
+    assert all(np.array_equal(ours[name], theirs[name]) and ours[name].dtype == theirs[name].dtype for name in ours)
+
+
 def tiny_folder(top):
     """Tiny-ImageNet's layout with two classes, as path -> bytes."""
     pictures = [encoded(image, "JPEG") for image in noise(6, 64)]
@@ -365,6 +378,21 @@ def test_a_label_without_a_class_is_an_error(tmp_path):
     arrays = dict(np.load(folder / "test.npz"))
     np.savez(folder / "test.npz", **{**arrays, "labels": arrays["labels"] + 1})
     check_npz_fails(tmp_path, "expected labels 0 to 9, got 0 to 10")
+
+
+@pytest.mark.parametrize("label", [0.5, np.nan, np.inf, 1e30])
+def test_labels_that_are_no_whole_numbers_are_an_error(tmp_path, label):
+    folder = cifar_folder(tmp_path)
+    arrays = dict(np.load(folder / "train.npz"))
+    np.savez(folder / "train.npz", **{**arrays, "labels": np.where(labels_of(22) == 3, label, labels_of(22))})
+    check_npz_fails(tmp_path, "expected whole numbers as labels, got")
+
+
+def test_a_copy_that_cannot_be_decoded_in_the_end_is_an_error(tmp_path):
+    folder = cifar_folder(tmp_path)
+    arrays = dict(np.load(folder / "train.npz"))
+    np.savez(folder / "train.npz", **{**arrays, "cols": np.array(3)})
+    check_npz_fails(tmp_path, "the copy is damaged")
 
 
 @pytest.mark.parametrize("count", [21, 23])

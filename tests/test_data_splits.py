@@ -4,9 +4,11 @@ import hashlib
 
 import numpy as np
 import pytest
+import torch
 
-from pruneproxy.data import FOLDED, DataConfig, load
+from pruneproxy.data import CATALOGUE, FOLDED, DataConfig, batches, load, loading
 from pruneproxy.data.splits import fold_rows, hash_keys, split_rows, stratified_order
+from pruneproxy.data.stored import Copy, Part, part, write_copy
 from pruneproxy.errors import UserError
 
 
@@ -71,6 +73,81 @@ def test_more_training_images_than_there_are_is_an_error_that_says_how_many_ther
         load(DataConfig(train_images=1295))
 
 
+def numbered(name: str, first: int, count: int) -> Part:
+    """Inputs of a set that all differ: each has its number in its first values."""
+    entry = CATALOGUE[name]
+    shape = (entry.shape[0], 8, 8) if entry.form == "folder" else entry.shape
+    inputs = np.zeros((count, *shape), np.float32 if entry.kind == "tabular" else np.uint8)
+    flat, numbers = inputs.reshape(count, -1), np.arange(first, first + count)
+    flat[:, 0], flat[:, 1] = numbers // 256, numbers % 256
+    return part(inputs, numbers % entry.classes)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A data folder with every set: 400 training and 100 test examples, or 500 where the test split is a share."""
+    root = tmp_path_factory.mktemp("every")
+    for name, entry in CATALOGUE.items():
+        if entry.form != "builtin":
+            test = None if entry.test_share else numbered(name, 400, 100)
+            train = numbered(name, 0, 400 if test else 500)
+            (root / name).mkdir()
+            classes = tuple(map(str, range(entry.classes)))
+            copy = Copy(train=train, test=test, classes=classes, form="x")
+            write_copy(copy, root / name, {"origin": "made by a test"}, lambda *_: None)
+    return root
+
+
+def seen(split, passes=3):
+    """The examples that `passes` over a split give, shuffled anew each time, by what is in them."""
+    draw = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(passes):
+        index = torch.cat(list(batches(len(split), 7, generator=draw))) if len(split) else torch.arange(0)
+        found.append([tuple(row[:2]) for row in split.take(index).flatten(1).tolist()])
+        assert len(set(found[-1])) == len(found[-1]) == len(split)
+    assert all(set(one) == set(found[0]) for one in found)
+    return set(found[0])
+
+
+CUT = {
+    "as it is": {},
+    "nothing held out": {"holdout": 0.0},
+    "half held out": {"holdout": 0.5},
+    "subsets": {"train_images": 50, "eval_images": 20},
+    "a stratified fold": {"folds": 5, "fold": 3},
+    "a contiguous fold": {"folds": 4, "fold": 1, "folded": "contiguous", "train_images": 30},
+}
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("cut", CUT)
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name != "digits"])
+def test_no_example_is_in_two_splits_of_any_set_however_often_they_are_read(monkeypatch, root, name, cut, mapped):
+    monkeypatch.setattr(loading, "MAPPED_BYTES", 0 if mapped else 2**32)
+    loading._load.cache_clear()
+    found = load(DataConfig(name=name, **CUT[cut]), root=root)
+    assert (found.train.rows is not None) == mapped
+    train, validation, test = (seen(split) for split in (found.train, found.validation, found.test))
+    assert not train & validation and not train & test and not validation & test
+    assert train and test and len(train | validation | test) == 500 or cut in ("subsets", "a contiguous fold")
+    if not CATALOGUE[name].test_share:
+        assert test <= {divmod(number, 256) for number in range(400, 500)}
+        assert train | validation <= {divmod(number, 256) for number in range(400)}
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_the_test_split_is_the_same_for_every_share_and_fold_and_grows_with_its_size(root, name):
+    def test(**words):
+        loading._load.cache_clear()
+        found = load(DataConfig(name=name, **words), root=root)
+        return {row.numpy().tobytes() for row in found.test.take(torch.arange(len(found.test)))}
+
+    whole = test()
+    assert all(test(**words) == whole for words in ({"holdout": 0.4}, {"folds": 3}, {"folds": 3, "fold": 2}))
+    assert test(eval_images=10) < test(eval_images=30) < whole
+
+
 @pytest.mark.parametrize("folded", FOLDED)
 @pytest.mark.parametrize("folds", [2, 5, 7])
 def test_folds_never_overlap_and_cover_the_training_data(folds, folded):
@@ -100,10 +177,10 @@ def test_stratified_folds_have_the_classes_in_their_shares_and_contiguous_ones_a
 
 def test_the_first_of_ten_folds_is_a_tenth_held_out():
     labels = uneven_labels()
-    for part, other in zip(
+    for one, other in zip(
         split_rows(labels, "any", held_out=0.1), fold_rows(labels, "any", folds=10, fold=0), strict=True
     ):
-        assert part.tolist() == other.tolist()
+        assert one.tolist() == other.tolist()
 
 
 @pytest.mark.parametrize("stratified", [True, False])

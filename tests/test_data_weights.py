@@ -1,11 +1,18 @@
 """Published weights: taken from plain arrays, never unpickled, and the network that they fit."""
 
+import io
 import pickle
+import tempfile
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
+import hostile_data
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from pruneproxy import data, models, surgery
@@ -152,6 +159,90 @@ def test_a_damaged_copy_says_so(arrays, tmp_path):
     with pytest.raises(UserError, match="is damaged"):
         data.weights(NAME, tmp_path)
     assert data.weights_state(NAME, tmp_path).startswith("damaged")
+
+
+@pytest.mark.parametrize("at", [*range(0, 4000, 97), -1, -1_000_000])
+def test_a_flipped_bit_in_a_stored_copy_is_an_error(arrays, stored_weights, tmp_path, at):
+    content = bytearray(stored_weights.read_bytes())
+    content[at] ^= 4
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / "weights.safetensors").write_bytes(content)
+    try:
+        found = data.weights(NAME, tmp_path)
+    except UserError as error:
+        assert "is damaged" in str(error) and "import it again" in str(error)
+        assert data.weights_state(NAME, tmp_path).startswith("damaged")
+        return
+    good = data.weights(NAME, stored_weights.parents[1])  # the bit says where the copy came from
+    assert found.keys() == good.keys() and all(torch.equal(found[name], good[name]) for name in good)
+
+
+@pytest.fixture(scope="module")
+def stored_weights(arrays, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stored")
+    data.import_weights(NAME, saved(folder, arrays), folder)
+    return folder / NAME / "weights.safetensors"
+
+
+@pytest.mark.parametrize("make", hostile_data.SPECIAL)
+def test_what_is_no_file_is_refused(tmp_path, make):
+    make(tmp_path / "copy.npz")
+    with pytest.raises(UserError, match="expected a file at|does not exist|cannot be read"):
+        data.import_weights(NAME, tmp_path / "copy.npz", tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+@given(
+    change=st.sampled_from(hostile_data.CHANGES),
+    at=st.one_of(st.floats(0, 1), st.floats(0, 0.001), st.floats(0.99, 1)),
+    amount=st.one_of(st.integers(1, 16), st.sampled_from([100, 5000])),
+)
+def test_an_npz_that_was_changed_somewhere_is_refused_or_good(original_npz, change, at, amount):
+    with tempfile.TemporaryDirectory() as folder:
+        path, root = Path(folder) / "copy.npz", Path(folder) / "data"
+        path.write_bytes(change(original_npz, int(at * (len(original_npz) - 1)), amount))
+        try:
+            data.import_weights(NAME, path, root)
+        except UserError as error:
+            assert "\n" not in str(error) and not list(root.glob("*"))
+        else:
+            assert data.weights(NAME, root) and [path.name for path in root.iterdir()] == [NAME]
+
+
+@pytest.fixture(scope="module")
+def original_npz(arrays, tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("original"), arrays).read_bytes()
+
+
+def npz(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def headed(shape):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    {
+        "a bomb": bytes(40 << 20),
+        "a vast array": headed((2**40,)),
+        "a shape that overflows": headed((2**32, 2**32)),
+        "no array": b"x",
+        "a header without end": b"\x93NUMPY\x02\0\xff\xff\xff\xff" + b"[" * 5000,
+    }.items(),
+)
+def test_archives_that_ask_for_more_than_the_network_has_are_refused(arrays, tmp_path, content):
+    members = {f"{name}.npy": content[1] for name in list(arrays)[:2]}
+    members |= {f"{name}.npy": headed((0,)) for name in list(arrays)[2:]}
+    with pytest.raises(UserError, match="expected"):
+        data.import_weights(NAME, npz(tmp_path / "copy.npz", members), tmp_path / "data")
+    assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
 
 
 def test_padding_at_the_end_reads_two_rows_down_from_every_second_one():

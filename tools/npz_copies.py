@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pruneproxy.data.catalogue import Entry
+from pruneproxy.data.guards import whole
 from pruneproxy.data.importing import import_set
 from pruneproxy.data.stored import Copy, Part
 from pruneproxy.errors import UserError
@@ -85,7 +86,7 @@ def read_part(file: Mapping[str, np.ndarray], entry: Entry, path: Path) -> Part:
     """The split of one npz file, its images decoded sheet by sheet."""
     raw = image_chunks(file, path) if "blob" in file else [file["images"]]
     chunks = (channels_first(chunk, entry.shape, path) for chunk in raw)
-    return Part(shape=entry.shape, dtype="uint8", chunks=chunks, labels=file["labels"].astype(np.int64))
+    return Part(shape=entry.shape, dtype="uint8", chunks=chunks, labels=whole(file["labels"]))
 
 
 def channels_first(images: np.ndarray, shape: tuple[int, ...], path: Path) -> np.ndarray:

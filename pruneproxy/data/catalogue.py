@@ -6,10 +6,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Remote:
-    """A published file: where to fetch it, in order, and its digest ("md5:..." or "sha256:...", "" if unknown)."""
+    """A published file: where to fetch it, in order, and its digest ("md5:..." or "sha256:...", "" if unknown).
+
+    An md5 tells an accident, not a forgery: `sha256` is what others have found of a file whose publisher gives an md5.
+    """
 
     urls: tuple[str, ...]
     digest: str = ""
+    sha256: str = ""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """All that is known."""
+        return tuple(filter(None, (self.digest, self.sha256 and f"sha256:{self.sha256}")))
 
     @property
     def name(self) -> str:
@@ -51,7 +60,7 @@ def idx_files(mirrors: tuple[str, ...], digests: tuple[str, ...]) -> tuple[Remot
 
 
 TORONTO = "https://www.cs.toronto.edu/~kriz/"
-STANFORD = "http://ufldl.stanford.edu/housenumbers/"
+STANFORD = "https://ufldl.stanford.edu/housenumbers/"
 PLACES = "https://raw.githubusercontent.com/CSAILVision/miniplaces/43f337898589dc70f4cf024587ead2aa1cff4e73/data/"
 DIGITS = tuple(str(digit) for digit in range(10))
 
@@ -83,7 +92,7 @@ CATALOGUE: dict[str, Entry] = {
             "test_labels": "2fd8de6bdb8d11780b4b96dc57847bcfe6953f7c32aa48bfcd8237c3b7847243",
         },
         files=idx_files(
-            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
             (
                 "f68b3c2dcbeaaa9fbdd348bbdeb94873",
                 "d53e105ee54ea40749a09fcbcd1e9432",
@@ -119,7 +128,10 @@ CATALOGUE: dict[str, Entry] = {
             "test_labels": "d51d859896c55775b9e9e219b77ff03bcec1b6ac322f313544dc3f9e7bc94fae",
         },
         files=idx_files(
-            ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+            (
+                "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+                "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            ),
             (
                 "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
                 "25c81989df183df01b3e8a0aad5dffbe",
@@ -137,7 +149,13 @@ CATALOGUE: dict[str, Entry] = {
         train_examples=50_000,
         names=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
         licence="none stated; research use with citation",
-        files=(Remote((TORONTO + "cifar-10-python.tar.gz",), "md5:c58f30108f718f92721af3b95e74349a"),),
+        files=(
+            Remote(
+                (TORONTO + "cifar-10-python.tar.gz",),
+                "md5:c58f30108f718f92721af3b95e74349a",
+                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            ),
+        ),
     ),
     "cifar100": Entry(
         title="CIFAR-100",
@@ -147,7 +165,13 @@ CATALOGUE: dict[str, Entry] = {
         classes=100,
         train_examples=50_000,
         licence="none stated; research use with citation",
-        files=(Remote((TORONTO + "cifar-100-python.tar.gz",), "md5:eb9058c3a382ffc7106e4002c42a8d85"),),
+        files=(
+            Remote(
+                (TORONTO + "cifar-100-python.tar.gz",),
+                "md5:eb9058c3a382ffc7106e4002c42a8d85",
+                "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+            ),
+        ),
     ),
     "svhn": Entry(
         title="Street View House Numbers, cropped digits",
@@ -159,8 +183,16 @@ CATALOGUE: dict[str, Entry] = {
         names=DIGITS,
         licence="non-commercial use only",
         files=(
-            Remote((STANFORD + "train_32x32.mat",), "md5:e26dedcc434d2e4c54c9b2d4a06d8373"),
-            Remote((STANFORD + "test_32x32.mat",), "md5:eb5a983be6a315427106f1b164d9cef3"),
+            Remote(
+                (STANFORD + "train_32x32.mat",),
+                "md5:e26dedcc434d2e4c54c9b2d4a06d8373",
+                "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+            ),
+            Remote(
+                (STANFORD + "test_32x32.mat",),
+                "md5:eb5a983be6a315427106f1b164d9cef3",
+                "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+            ),
         ),
     ),
     "tiny_imagenet": Entry(
@@ -173,8 +205,9 @@ CATALOGUE: dict[str, Entry] = {
         licence="ImageNet's terms: non-commercial research",
         files=(
             Remote(
-                ("http://cs231n.stanford.edu/tiny-imagenet-200.zip",),
+                ("https://cs231n.stanford.edu/tiny-imagenet-200.zip",),
                 "md5:90528d7ca1a48142e341f4ef8d21d0de",
+                "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821",
             ),
         ),
     ),
@@ -187,7 +220,7 @@ CATALOGUE: dict[str, Entry] = {
         train_examples=100_000,
         licence="research and education only",
         files=(
-            Remote(("http://miniplaces.csail.mit.edu/data/data.tar.gz",), "md5:265825ec94f79390e4f1e38045a69059"),
+            Remote(("https://miniplaces.csail.mit.edu/data/data.tar.gz",), "md5:265825ec94f79390e4f1e38045a69059"),
             Remote((PLACES + "train.txt",)),
             Remote((PLACES + "val.txt",)),
         ),

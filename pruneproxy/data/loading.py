@@ -1,6 +1,7 @@
 """From stored arrays to splits in memory, and from splits to batches."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ def load(config: DataConfig, *, device="cpu", root=None) -> Dataset:
     """The data set of `config` on `device`, from the folder `root` (see `data_root`); repeated calls share memory."""
     root = data_root(root)
     stamp = root / config.name / SOURCE
-    changed = stamp.stat().st_mtime_ns if stamp.exists() else 0
+    changed = stamp.stat().st_mtime_ns if os.path.exists(stamp) else 0
     return _load(config, str(torch.device(device)), root, changed)
 
 

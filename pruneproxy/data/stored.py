@@ -13,6 +13,8 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from pruneproxy.data.catalogue import CATALOGUE, Entry
+from pruneproxy.data.guards import decoded, printable, regular, said, whole
+from pruneproxy.data.integrity import verify
 from pruneproxy.errors import UserError
 
 SOURCE = "source.json"
@@ -56,8 +58,7 @@ class Stored:
 
 def part(inputs: np.ndarray, labels: np.ndarray) -> Part:
     """A Part of arrays that are in memory."""
-    labels = np.ascontiguousarray(labels, dtype=np.int64)
-    return Part(shape=inputs.shape[1:], dtype=str(inputs.dtype), chunks=(inputs,), labels=labels)
+    return Part(shape=inputs.shape[1:], dtype=str(inputs.dtype), chunks=(inputs,), labels=whole(labels))
 
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
@@ -69,11 +70,6 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """Hexadecimal digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-def array_digest(array: np.ndarray) -> str:
-    """sha256 of an array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
 
 
 def find(path: Path, *names: str) -> Path:
@@ -101,8 +97,8 @@ def write_inputs(part: Part, path: Path, report) -> str:
     facts = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (total, *part.shape)}
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, facts)
-        for chunk in part.chunks:
-            chunk = np.ascontiguousarray(chunk, dtype=dtype)
+        for chunk in decoded(part.chunks):
+            chunk = fitting(chunk, part)
             file.write(chunk)
             digest.update(chunk)
             done += len(chunk)
@@ -112,36 +108,69 @@ def write_inputs(part: Part, path: Path, report) -> str:
     return digest.hexdigest()
 
 
-def write_copy(copy: Copy, folder: Path, origin: Mapping, report) -> None:
-    """Writes the arrays of `copy` and source.json (with `origin`) into `folder`."""
+def fitting(chunk: np.ndarray, part: Part) -> np.ndarray:
+    """The chunk in C order; other kinds of values than the part's, NaN and infinity are errors."""
+    if chunk.dtype != part.dtype or chunk.shape[1:] != tuple(part.shape):
+        raise UserError(f"expected {part.dtype} of shape {part.shape}, got {chunk.dtype} of {chunk.shape[1:]}")
+    if chunk.dtype.kind == "f" and not np.isfinite(chunk).all():
+        raise UserError("expected finite features, got NaN or infinity: is it another data set?")
+    return np.ascontiguousarray(chunk)
+
+
+def write_copy(copy: Copy, folder: Path, origin: Mapping, report) -> dict:
+    """The facts in source.json (`origin` among them), which is written into `folder` with the arrays of `copy`."""
     digests = {}
     for name, split in (("train", copy.train), ("test", copy.test)):
         if split is not None:
             digests[f"{name}_inputs"] = write_inputs(split, folder / f"{name}_inputs.npy", report)
             np.save(folder / f"{name}_labels.npy", split.labels)
-            digests[f"{name}_labels"] = array_digest(split.labels)
+            digests[f"{name}_labels"] = hashlib.sha256(split.labels).hexdigest()
     facts = {
         **origin,
         "form": copy.form,
         "files": {file.name: file_digest(file) for file in copy.files},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "classes": list(copy.classes),
+        "classes": [printable(name) for name in copy.classes],
         "lossy": {name: list(positions) for name, positions in copy.lossy.items()},
         "sha256": digests,
     }
     (folder / SOURCE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return facts
 
 
 def read_facts(name: str, root: Path) -> dict:
     """source.json of a stored set; a set that is not there is an error that says how to get it."""
     path, entry = root / name / SOURCE, CATALOGUE[name]
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not os.path.exists(path):  # an unreadable folder holds nothing, and raises nothing
         ways = [f"pruneproxy data get {name}"] * bool(entry.files) + [f"pruneproxy data import {name} PATH"]
-        raise UserError(f"{name} is not in {root}: run `{'` or `'.join(ways)}`") from None
-    except (OSError, json.JSONDecodeError) as error:
-        raise UserError(f"{path} cannot be read ({error}): get or import {name} again") from None
+        raise UserError(f"{name} is not in {root}: run `{'` or `'.join(ways)}`")
+    try:
+        facts = json.loads(regular(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({said(error)}): get or import {name} again") from None
+    if wrong := wrong_fact(facts, entry):
+        raise UserError(f"{path} is damaged (expected {wrong}, got something else): get or import {name} again")
+    return facts
+
+
+def wrong_fact(facts, entry: Entry) -> str:
+    """What is not as it was written, in words; nothing if all is."""
+    if not isinstance(facts, dict):
+        return "facts by name"
+    classes, digests, lossy = facts.get("classes"), facts.get("sha256"), facts.get("lossy")
+    complete = (set(ARRAYS), set(ARRAYS[:2]))
+    wanted = {
+        "words as origin and form": all(isinstance(facts.get(key), str) for key in ("origin", "form")),
+        f"1 to {entry.classes} names of classes": words(classes) and 1 <= len(classes) <= entry.classes,
+        "a sha256 of each array": isinstance(digests, dict) and set(digests) in complete and words(digests.values()),
+        "lists of lossy images": isinstance(lossy, dict) and all(isinstance(rows, list) for rows in lossy.values()),
+    }
+    return next((what for what, fine in wanted.items() if not fine), "")
+
+
+def words(values) -> bool:
+    """Whether these are several texts."""
+    return isinstance(values, Iterable) and not isinstance(values, str) and all(isinstance(one, str) for one in values)
 
 
 def describe(facts: Mapping, entry: Entry) -> str:
@@ -158,20 +187,47 @@ def describe(facts: Mapping, entry: Entry) -> str:
     return ", ".join(words)
 
 
-def open_array(path: Path) -> np.ndarray | None:
-    """The array mapped into memory, None if there is none; writing to it would not reach the disk."""
+def open_array(path: Path) -> np.ndarray:
+    """The array mapped into memory; writing to it would not reach the disk."""
     try:
-        return np.load(path, mmap_mode="c") if path.exists() else None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): get or import the data set again") from None
+        return np.lib.format.open_memmap(regular(path), mode="c")
+    except UserError:
+        raise
+    except Exception as error:  # a damaged header is parsed as Python's literals are
+        raise UserError(f"{path} is damaged ({said(error)}): get or import the data set again") from error
 
 
-def read_stored(name: str, root: Path) -> Stored:
-    """A data set as it lies on disk."""
-    facts = read_facts(name, root)
-    arrays = {key: open_array(root / name / f"{key}.npy") for key in ARRAYS}
-    missing = [key for key in facts["sha256"] if arrays[key] is None]
-    if missing:
-        raise UserError(f"{root / name} lacks {', '.join(missing)}: get or import {name} again")
-    source, classes = describe(facts, CATALOGUE[name]), tuple(facts["classes"])
-    return Stored(**arrays, classes=classes, source=source, digests=facts["sha256"])
+def read_stored(name: str, root: Path, *, again: bool = False) -> Stored:
+    """A data set as it lies on disk; one whose arrays have changed is an error. `again` reads what was read before."""
+    facts, folder, entry = read_facts(name, root), root / name, CATALOGUE[name]
+    digests = facts["sha256"]
+    if missing := [key for key in digests if not (folder / f"{key}.npy").exists()]:
+        raise UserError(f"{folder} lacks {', '.join(missing)}: get or import {name} again")
+    arrays = dict.fromkeys(ARRAYS) | {key: open_array(folder / f"{key}.npy") for key in digests}
+    wrong = [key for key in digests if not expected(key, arrays, entry)] or verify(folder, digests, arrays, again=again)
+    if wrong:
+        raise UserError(f"{name} has changed since it was stored ({', '.join(wrong)}): get or import it again")
+    return Stored(**arrays, classes=tuple(facts["classes"]), source=describe(facts, entry), digests=digests)
+
+
+def expected(key: str, arrays: Mapping[str, np.ndarray], entry: Entry) -> bool:
+    """Whether an array has the type and the shape that were stored, which its digest does not tell."""
+    split, what = key.split("_")
+    array, inputs = arrays[key], arrays[f"{split}_inputs"]
+    if not array.flags.c_contiguous or not array.ndim or array.shape[:1] != inputs.shape[:1]:
+        return False
+    if what == "labels":
+        return array.dtype == np.int64 and array.ndim == 1
+    return array.dtype == stored_type(entry) and fits(array.shape[1:], entry)
+
+
+def stored_type(entry: Entry) -> np.dtype:
+    """The type of a set's inputs."""
+    return np.dtype(np.float32 if entry.kind == "tabular" else np.uint8)
+
+
+def fits(shape: tuple[int, ...], entry: Entry) -> bool:
+    """Whether inputs have the set's shape; a folder of images may be stored at any side."""
+    if entry.form == "folder" and len(shape) == len(entry.shape):
+        return shape == (entry.shape[0], shape[-1], shape[-1])
+    return tuple(shape) == entry.shape

@@ -73,6 +73,7 @@ def data_facts(dataset, evaluate_on: str) -> dict:
         "classes": dataset.num_classes,
         "train_images": len(dataset.train),
         "eval_images": len(getattr(dataset, evaluate_on)),
+        "evaluated_on": evaluate_on,
     }
 
 

@@ -128,6 +128,7 @@ class WinnerSpec(Kind):
             return self.record(empty, device=device, status="diverged")
         settings = searched["best"]["settings"]
         run = runs.finished(apply(self.target, settings), store, conditions)
-        copied = {name: run[name] for name in ("metrics", "cost", "data")}
+        copied = {name: run[name] for name in ("metrics", "cost")}
+        copied["data"] = run["data"] | {"selected_on": self.search.base.train.evaluate_on}
         record = self.record(copied | {"run": run["id"], "settings": settings}, device=device, status=run["status"])
         return record | {"environment": run["environment"]}
