@@ -11,7 +11,7 @@ _ENDING = ".tmp"
 
 
 def sync(path: Path) -> None:
-    """Waits until a file's content, or a folder's names, are on the disk; folders that cannot be opened are left out."""
+    """Waits until a file's content, or a folder's names, are on the disk; some systems open no folders."""
     folder = path.is_dir()
     try:
         place = os.open(path, os.O_RDONLY if folder else os.O_RDWR)  # Windows flushes only what is open for writing

@@ -87,6 +87,7 @@ def _outcome(record: dict, epochs: int, run: RunSpec, search) -> Outcome:
 
 
 def value_of(history: dict, epochs: int, search) -> float:
+    """The objective of a training by the epochs that count."""
     values = [value for value in history[f"eval_{search.objective}"][:epochs] if value is not None]
     if search.best_of == "last":
         return values[-1]
