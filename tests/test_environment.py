@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+LOCK = (ROOT / "requirements.lock").read_text()
 # Names that are imported under another name than they are installed.
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml"}
 
@@ -39,6 +40,13 @@ def wanted() -> list[Requirement]:
 def test_every_constraint_is_one_exact_version():
     loose = [str(pin) for pin in pins().values() if [one.operator for one in pin.specifier] != ["=="]]
     assert not loose
+
+
+def test_the_lock_has_the_same_versions_and_a_checksum_for_every_one():
+    entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", LOCK, flags=re.MULTILINE).strip())
+    locked = [entry.replace("\\\n", "").split("--hash=sha256:") for entry in entries]
+    assert {str(Requirement(line)) for line, *_ in locked} == {str(pin) for pin in pins().values()}
+    assert all(sums and all(re.fullmatch("[0-9a-f]{64}", one.strip()) for one in sums) for _, *sums in locked)
 
 
 def test_every_requirement_has_a_pin_that_it_allows():
@@ -92,8 +100,9 @@ def test_environment_yml_is_pyproject_with_the_constraints():
 
 def test_make_installs_all_extras_with_the_constraints():
     recipe = (ROOT / "Makefile").read_text()
-    extras = re.search(r'--editable "\.\[(.*)\]"', recipe)[1].split(",")
-    assert sorted(extras) == sorted(EXTRAS) and "--constraint constraints.txt" in recipe
+    extras = re.search(r"^EXTRAS := (.*)$", recipe, re.MULTILINE)[1].split(",")
+    assert sorted(extras) == sorted(EXTRAS)
+    assert "--constraint constraints.txt" in recipe and "--require-hashes --requirement requirements.lock" in recipe
 
 
 def test_every_imported_package_is_declared():

@@ -25,6 +25,7 @@ class Scheduler:
     def __enter__(self):
         try:
             from distributed import Client
+            from distributed.scheduler import KilledWorker
         except ImportError as error:
             raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
         try:
@@ -35,7 +36,7 @@ class Scheduler:
                 f"expected a Dask scheduler at {self.address}, got: {said}. Give the address that it printed when it "
                 "started, such as tcp://host:8786"
             ) from error
-        self._seen = time.monotonic()
+        self._killed, self._seen = KilledWorker, time.monotonic()
         return self
 
     def __exit__(self, *_):
@@ -65,13 +66,11 @@ class Scheduler:
 
     def _result(self, future, spec, store: Store, conditions: Conditions) -> str:
         """What a task has returned; a run that has killed one worker after the other is recorded as failed."""
-        from distributed.scheduler import KilledWorker
-
         if future.status in ("cancelled", "lost"):
             raise Lost(f"the Dask scheduler at {self.address} is gone, or has dropped what it was given")
         try:
             return future.result(timeout=ANSWER)
-        except KilledWorker as error:
+        except self._killed as error:
             store.append(runs.failed(spec, Died(str(error).splitlines()[0]), conditions))
             return "done"
         except TimeoutError as error:
