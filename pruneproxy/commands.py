@@ -9,6 +9,7 @@ from tqdm import tqdm
 from pruneproxy import data, environment, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
+from pruneproxy.limits import MANY
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, verifying
@@ -33,7 +34,7 @@ def seconds(text: str | None) -> float | None:
     """`9m` as 540.0; None stays None."""
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)([smh]?)", text, re.ASCII)
     if match is None:
         raise UserError(f"expected a time such as 90s, 9m or 2h, got {text!r}")
     return float(match[1]) * UNITS[match[2] or "s"]
@@ -58,8 +59,7 @@ def run(options, say) -> int:
     device = options.device if options.dask else _device(options.device)
     budget = seconds(options.budget)
     storages.check(options.storage)
-    if options.workers < 1:
-        raise UserError(f"expected --workers of at least 1, got {options.workers}")
+    _check_workers(options.workers)
     todo = len(workers.plan(specs, store))
     if todo and (differing := environment.changed()):
         say(
@@ -90,6 +90,11 @@ def run(options, say) -> int:
     return 3 if left else 1 if failed else 0
 
 
+def _check_workers(workers: int):
+    if not 1 <= workers <= MANY:
+        raise UserError(f"expected --workers of at least 1 and at most {MANY:,}, got {workers}")
+
+
 def _device(name: str) -> str:
     from pruneproxy.environment import resolve_device
 
@@ -111,15 +116,19 @@ def _dask(address: str | None):
 
 def status(options) -> list[str]:
     """One line per recipe and scale: runs done, failed and missing, and the time that the missing ones will take."""
-    names = [options.recipe] if options.recipe else list(RECIPES)
     lines = []
-    for name in names:
-        recipe = choose(name, RECIPES, "recipe")
+    for name in _stems(options.recipe):
+        recipe = RECIPES[name]
         store = Store(records_folder(name, options.records))
         records = tuple(store)
-        for scale in [options.scale] if options.scale else recipe.scales:
+        for scale in recipe.scales if options.scale is None else [options.scale]:
             lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store, records))
     return lines
+
+
+def _stems(recipe: str | None) -> list[str]:
+    """The recipe that is named, all of them where none is."""
+    return list(RECIPES) if recipe is None else [choose(recipe, RECIPES, "recipe") and recipe]
 
 
 def _status_line(name, scale, specs, store, records) -> str:
@@ -156,7 +165,8 @@ def _figure(value: float | None) -> str:
 
 def decide(options, say) -> int:
     """Spends a budget where it closes most open claims; 3 if blocks are left that would close more, else 0."""
-    stems = [choose(options.recipe, RECIPES, "recipe") and options.recipe] if options.recipe else list(RECIPES)
+    stems = _stems(options.recipe)
+    _check_workers(options.workers)
     made, left = deciding.decide(
         stems,
         budget=seconds(options.budget),
@@ -185,8 +195,7 @@ def pack(options) -> str:
 
 def claims(options) -> list[dict]:
     """The verdicts of one or all recipes as plain dictionaries, each with the claim's own words and place."""
-    stems = [options.recipe] if options.recipe else None
-    found = standing.verdicts(stems, scale=options.scale, records=options.records)
+    found = standing.verdicts(_stems(options.recipe), scale=options.scale, records=options.records)
     return [
         asdict(RECIPES[stem].claims[verdict.claim]) | asdict(verdict)
         for stem, verdicts in found.items()

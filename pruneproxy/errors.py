@@ -1,7 +1,10 @@
 """Errors that a person can act on."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+
+LONGEST_WORD = 100  # that is compared with names
+LONGEST_LINE = 4000  # that is printed
 
 
 class UserError(ValueError):
@@ -10,8 +13,15 @@ class UserError(ValueError):
 
 def choose(name, family: Mapping, what: str):
     """The member of `family` called `name`; an unknown name is an error that lists the valid ones."""
-    if name in family:
+    if isinstance(name, Hashable) and name in family:
         return family[name]
-    close = difflib.get_close_matches(str(name), [str(key) for key in family], n=1)
+    close = difflib.get_close_matches(str(name)[:LONGEST_WORD], [str(key) for key in family], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     raise UserError(f"unknown {what} {name!r}{hint}: expected one of {', '.join(map(str, family))}")
+
+
+def printable(text: str) -> str:
+    """One line that a terminal shows as it is: control characters escaped, the middle of a very long one left out."""
+    if len(text) > LONGEST_LINE:
+        text = f"{text[: LONGEST_LINE // 2]} ... {text[-LONGEST_LINE // 2 :]}"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

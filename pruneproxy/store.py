@@ -272,11 +272,24 @@ def now() -> str:
 
 def records_folder(stem: str, given: str | None = None) -> Path:
     """The folder of a recipe's records: `given`, $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem>."""
-    if given:
-        return Path(given)
+    if given is not None:
+        return _named(given)
     if root := os.environ.get("PRUNEPROXY_RECORDS"):
         return Path(root) / stem
     return _project() / "notebooks" / "records" / stem
+
+
+def _named(given) -> Path:
+    """The folder with a name that somebody has given; it need not exist, but it must be possible."""
+    if not isinstance(given, str | os.PathLike) or not str(given).strip():
+        raise UserError(f"expected the name of a folder of records, got {given!r}: leave it out for the usual one")
+    try:
+        os.stat(given)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise UserError(f"expected the name of a folder of records, got {given!r} ({error}): name another") from error
+    return Path(given)
 
 
 def _project() -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pruneproxy
 
 LAYERS = {
-    "Foundations": ("errors", "randomness", "specs", "cache", "environment"),
+    "Foundations": ("errors", "limits", "randomness", "specs", "cache", "environment"),
     "Pure maths": (
         "examples",
         "scores",
