@@ -1,7 +1,8 @@
 """Errors that a person can act on."""
 
+import contextlib
 import difflib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 LONGEST_WORD = 100  # that is compared with names
 LONGEST_LINE = 4000  # that is printed
@@ -13,7 +14,7 @@ class UserError(ValueError):
 
 def choose(name, family: Mapping, what: str):
     """The member of `family` called `name`; an unknown name is an error that lists the valid ones."""
-    if isinstance(name, Hashable) and name in family:
+    with contextlib.suppress(KeyError, TypeError):  # a list, say, is no name
         return family[name]
     close = difflib.get_close_matches(str(name)[:LONGEST_WORD], [str(key) for key in family], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""

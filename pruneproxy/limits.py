@@ -1,5 +1,8 @@
 """How much may be asked for: far more than any protocol needs, and so little that it never fills the memory."""
 
+import os
+from pathlib import Path
+
 from pruneproxy.errors import UserError
 
 MOST_RUNS = 30_000  # of one recipe: a grid is counted before it is built
@@ -44,3 +47,16 @@ def check_size(runs: int):
     """Raises when there are more runs than one recipe may have."""
     if runs > MOST_RUNS:
         raise UserError(f"expected at most {MOST_RUNS:,} runs, got about {runs:,}: ask for fewer seeds or values")
+
+
+def named_folder(given, of: str) -> Path:
+    """The folder of records, or of data, with a name that somebody has given; it need not exist, but it could."""
+    if not isinstance(given, str | os.PathLike) or not str(given).strip():
+        raise UserError(f"expected the name of a folder of {of}, got {given!r}: leave it out for the usual one")
+    try:
+        os.stat(given)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise UserError(f"expected the name of a folder of {of}, got {given!r} ({error}): name another") from error
+    return Path(given)

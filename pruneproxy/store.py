@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from pruneproxy.errors import UserError
+from pruneproxy.limits import named_folder
 
 
 class Busy(Exception):
@@ -273,23 +274,10 @@ def now() -> str:
 def records_folder(stem: str, given: str | None = None) -> Path:
     """The folder of a recipe's records: `given`, $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem>."""
     if given is not None:
-        return _named(given)
+        return named_folder(given, "records")
     if root := os.environ.get("PRUNEPROXY_RECORDS"):
-        return Path(root) / stem
+        return named_folder(root, "records") / stem
     return _project() / "notebooks" / "records" / stem
-
-
-def _named(given) -> Path:
-    """The folder with a name that somebody has given; it need not exist, but it must be possible."""
-    if not isinstance(given, str | os.PathLike) or not str(given).strip():
-        raise UserError(f"expected the name of a folder of records, got {given!r}: leave it out for the usual one")
-    try:
-        os.stat(given)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except (OSError, ValueError) as error:
-        raise UserError(f"expected the name of a folder of records, got {given!r} ({error}): name another") from error
-    return Path(given)
 
 
 def _project() -> Path:

@@ -5,12 +5,17 @@ import shutil
 import tempfile
 
 import pytest
+from hypothesis import settings
 
 # Before torch is imported: one thread per process, as in every run.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 CACHE = "PRUNEPROXY_CACHE"
+
+settings.register_profile("short", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("torture", max_examples=5000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
 
 
 def pytest_configure(config):

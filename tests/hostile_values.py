@@ -23,7 +23,15 @@ LONG = ("x" * 100_000, "1," * 1_000_000, "é" * 10_000, "[" * 5_000)
 VALUES = (*NUMBERS, *LISTS, *WORDS, *LONG)
 FOLDERS = (
     *("", RECORDS, f"{RECORDS}/a/b", f"{RECORDS}/é", f"{RECORDS}/\x1b[31m", f"{RECORDS}/a\nb", f"{RECORDS}/$x$"),
-    *(f"{RECORDS}/{'x' * 300}", f"{RECORDS}/\x00", f"{RECORDS}/\udcff", f"{RECORDS}/a'b", "/dev/null", "/proc/no"),
+    *(
+        f"{RECORDS}/{'x' * 300}",
+        f"{RECORDS}/\x00",
+        f"{RECORDS}/\udcff",
+        f"{RECORDS}/a'b",
+        "/dev/null",
+        "/proc/no",
+        "~nobody-there/x",
+    ),
 )
 TIMES = ("0s", "0", "0.0h", "", "-1s", "1e400s", "9" * 400, "nan", "soon", "1d", " 1s", "１s", "\x1b[31m")
 DEVICES = ("cpu", "", "tpu", "cuda:99", "cuda:-1", "cpu:1", "cpu:99", "meta", "mps", "cuda:x", "CPU", "\x00", "\x1b")
@@ -55,10 +63,10 @@ def _sets(drawn: random.Random, names) -> list[str]:
 
 def _run_elsewhere(drawn: random.Random) -> list[str]:
     options = {"--scale": "smoke", "--budget": "0s", "--device": "cpu", "--records": RECORDS, "--workers": "1"}
-    hostile = {"--scale": VALUES, "--budget": TIMES[:1] + TIMES[3:], "--device": DEVICES, "--records": FOLDERS}
+    hostile = {"--scale": VALUES, "--budget": TIMES, "--device": DEVICES, "--records": FOLDERS}
     hostile |= {"--workers": ("0", "-1", "x", "", "1e3", "\x1b"), "--storage": STORAGES}
     name = drawn.choice(list(hostile))
-    options |= {name: drawn.choice(hostile[name]), "--budget": options["--budget"] if name != "--budget" else "0s"}
+    options |= {name: drawn.choice(hostile[name])}
     return ["run", drawn.choice(("hp_space", "hp_space", *VALUES)), *_joined(options)]
 
 
@@ -103,11 +111,12 @@ def _models(drawn: random.Random) -> list[str]:
 
 def _anything(drawn: random.Random) -> list[str]:
     commands = ("run", "status", "claims", "decide", "verify", "pack", "data", "models")
-    return [drawn.choice((*commands, *VALUES)), *drawn.sample(VALUES, drawn.choice((0, 1, 2, 3)))]
+    words = [drawn.choice((*commands, *VALUES)), *drawn.sample(VALUES, drawn.choice((1, 2, 3)))]
+    return [*words, *_joined({"--records": RECORDS})]
 
 
 def _joined(options: dict[str, str]) -> list[str]:
-    """Options in the form that takes any value, those that begin with a dash too."""
+    """Options in the form that takes any value, one that begins with a dash too."""
     return [f"{name}={value}" for name, value in options.items()]
 
 

@@ -1,5 +1,6 @@
 """Taking a local copy of a data set into the data folder."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +30,7 @@ def import_set(
     Accepted are the set's published files, packed or unpacked, and what another `read` reads. `size` is the side at
     which images of an ImageNet-style folder are stored.
     """
-    entry, path = importable(name), Path(path).expanduser()
+    entry, path = importable(name), Path(os.path.expanduser(path))
     if not path.exists():
         raise UserError(f"{path} does not exist: give the folder or file that holds your copy of {name}")
     origin = {"origin": f"import of {path.resolve().name}", "path": str(path.resolve())}

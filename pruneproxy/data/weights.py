@@ -3,6 +3,7 @@
 Nothing is unpickled: an archive of NumPy arrays is read, and a safetensors file is written.
 """
 
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ WEIGHTS = {
 
 def import_weights(name: str, path, root=None) -> str:
     """A sentence about the weights that were taken from an npz file into the data folder."""
-    entry, path, root = choose(name, WEIGHTS, "published weights"), Path(path).expanduser(), data_root(root)
+    entry, path, root = choose(name, WEIGHTS, "published weights"), Path(os.path.expanduser(path)), data_root(root)
     arrays = _arrays(path)
     wrong = len(arrays) != entry.arrays and f"{len(arrays)} arrays"
     wrong = wrong or next(

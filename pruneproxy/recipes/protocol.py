@@ -87,7 +87,7 @@ class Protocol:
         return {self._spellings.get(name, name): value for name, value in values.items()}
 
     def _parsed(self, name: str, value):
-        return parse(self._own.get(name) or self._dotted[name], value, name=name)
+        return parse(self._own.get(name) or self._dotted[name], value, name=self._name(name))
 
     def _changed(self, case, values: Mapping):
         own = {name: value for name, value in values.items() if name in self._own}
