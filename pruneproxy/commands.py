@@ -110,8 +110,8 @@ def _dask(address: str | None):
         raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
     try:
         return Client(address, timeout=DASK_TIMEOUT).get_executor(pure=False)
-    except OSError as error:
-        raise UserError(f"expected a Dask scheduler at {address}, got: {error}") from error
+    except (OSError, TypeError, ValueError) as error:  # it raises all of them for what is no address
+        raise UserError(f"expected a Dask scheduler at {address}, such as tcp://HOST:8786, got: {error}") from error
 
 
 def status(options) -> list[str]:

@@ -252,6 +252,17 @@ def test_an_impossible_folder_of_records_is_refused(given_name, tmp_path, capsys
         assert "expected the name of a folder of records" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "address", ["", "x", "tcp://", "x://y:1", "inproc://a", "tls://127.0.0.1:1", "\x00", "\x1b[31m"]
+)
+def test_what_is_no_address_of_a_scheduler_is_refused(address, tmp_path, capsys):
+    pytest.importorskip("distributed")
+    words = ["run", "hp_space", "--scale", "smoke", "--budget", "0s", "--records", str(tmp_path), "--dask", address]
+    assert main(words) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("pruneproxy: expected a Dask scheduler at") and said.isprintable()
+
+
 def test_what_a_terminal_would_obey_is_shown_and_not_sent(capsys):
     assert main(["data", "check", "\x1b[31mred\u202e\n"]) == 2
     assert "\\x1b[31mred\\u202e\\n" in capsys.readouterr().err
