@@ -6,7 +6,7 @@ import sys
 import warnings
 
 from pruneproxy import __version__
-from pruneproxy.errors import UserError
+from pruneproxy.errors import UserError, printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
             warnings.showwarning = _warn
             return options.command(options) or 0
     except UserError as error:
-        print(f"pruneproxy: {error}", file=sys.stderr)
+        _say(f"pruneproxy: {error}")
         return 2
     except KeyboardInterrupt:
         print("pruneproxy: interrupted; every finished run is kept, the same command goes on", file=sys.stderr)
@@ -114,7 +114,7 @@ def _status(options):
         return commands.status(options)
 
     for line in _answer("status", options, lines):
-        print(line)
+        _print(line)
 
 
 def _answer(name, options, compute):
@@ -128,8 +128,11 @@ def _answer(name, options, compute):
     from pruneproxy.store import records_folder
 
     stems = [path.name for path in (Path(__file__).parent / "published").iterdir() if path.is_dir()]
-    given = options.records and Path(options.records)
-    folders = [given, *(given.parent / stem for stem in stems)] if given else [records_folder(stem) for stem in stems]
+    if options.records is None:
+        folders = [records_folder(stem) for stem in stems]
+    else:
+        given = records_folder("", options.records)
+        folders = [given, *(given.parent / stem for stem in stems)]
     said = {name: value for name, value in vars(options).items() if name not in ("command", "json")}
     return cache.cached(name, (cache.folders_hash(folders), sorted(said.items())), compute)
 
@@ -146,7 +149,7 @@ def _add_pack(commands):
 def _pack(options):
     from pruneproxy import commands
 
-    print(commands.pack(options))
+    _print(commands.pack(options))
 
 
 def _add_claims(commands):
@@ -202,7 +205,7 @@ def _add_verify(commands):
 def _verify(options):
     from pruneproxy import commands
 
-    return commands.verify(options, print)
+    return commands.verify(options, _print)
 
 
 def _add_data(commands):
@@ -229,7 +232,7 @@ def _data(options):
     from pruneproxy import commands
 
     for line in commands.data_command(options):
-        print(line)
+        _print(line)
 
 
 def _add_models(commands):
@@ -242,8 +245,12 @@ def _models(options):
     print(commands.models_table())
 
 
+def _print(line: str):
+    print(printable(line))
+
+
 def _say(line: str):
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pruneproxy import data, environment, stopping, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
+from pruneproxy.limits import MANY
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, auditing, verifying
@@ -35,7 +36,7 @@ def seconds(text: str | None) -> float | None:
     """`9m` as 540.0; None stays None."""
     if text is None:
         return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)([smh]?)", text, re.ASCII)
     if match is None:
         raise UserError(f"expected a time such as 90s, 9m or 2h, got {text!r}")
     return float(match[1]) * UNITS[match[2] or "s"]
@@ -60,8 +61,7 @@ def run(options, say) -> int:
     device = options.device if options.dask is not None else _device(options.device)
     budget = seconds(options.budget)
     storages.check(options.storage)
-    if options.workers < 1:
-        raise UserError(f"expected --workers of at least 1, got {options.workers}")
+    _check_workers(options.workers)
     todo = len(workers.plan(specs, store))
     if todo and (differing := environment.changed()):
         say(
@@ -104,6 +104,11 @@ def _ended(outcome: workers.Outcome, store: Store, say) -> int:
     return 3 if left else 1 if failed else 0
 
 
+def _check_workers(workers: int):
+    if not 1 <= workers <= MANY:
+        raise UserError(f"expected --workers of at least 1 and at most {MANY:,}, got {workers}")
+
+
 def _device(name: str) -> str:
     from pruneproxy.environment import resolve_device
 
@@ -112,14 +117,18 @@ def _device(name: str) -> str:
 
 def status(options) -> list[str]:
     """One line per recipe and scale: runs done, failed and missing, and the time that the missing ones will take."""
-    names = [options.recipe] if options.recipe else list(RECIPES)
     lines = []
-    for name in names:
-        recipe = choose(name, RECIPES, "recipe")
+    for name in _stems(options.recipe):
+        recipe = RECIPES[name]
         store = Store(records_folder(name, options.records))
-        for scale in [options.scale] if options.scale else recipe.scales:
+        for scale in recipe.scales if options.scale is None else [options.scale]:
             lines.append(_status_line(name, scale, recipe.specs(scale, **overrides(options.set)), store))
     return lines
+
+
+def _stems(recipe: str | None) -> list[str]:
+    """The recipe that is named, all of them where none is."""
+    return list(RECIPES) if recipe is None else [choose(recipe, RECIPES, "recipe") and recipe]
 
 
 def _status_line(name, scale, specs, store) -> str:
@@ -189,8 +198,7 @@ def pack(options) -> str:
 
 def claims(options) -> list[dict]:
     """The verdicts of one or all recipes as plain dictionaries, each with the claim's own words and place."""
-    stems = [options.recipe] if options.recipe else None
-    found = standing.verdicts(stems, scale=options.scale, records=options.records)
+    found = standing.verdicts(_stems(options.recipe), scale=options.scale, records=options.records)
     return [
         asdict(RECIPES[stem].claims[verdict.claim]) | asdict(verdict)
         for stem, verdicts in found.items()

@@ -21,6 +21,8 @@ _MALLOC_SETTINGS = {-1: 2**31 - 1, -3: 2**30}  # glibc's M_TRIM_THRESHOLD, M_MMA
 
 def resolve_device(name: str) -> torch.device:
     """The device called `auto`, `cpu`, `cuda` or `cuda:N`; one that is not there is an error."""
+    if not isinstance(name, str):
+        raise UserError(f"unknown device {name!r}: expected auto, cpu, cuda or cuda:N")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -17,7 +17,7 @@ from pruneproxy.specs import check_names
 from pruneproxy.store import Store, records_folder
 
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
-LITERALS = (bool, int, float, str, tuple, list)
+LITERALS = (bool, int, float, str, tuple, list, dict, set)
 COMMON = ("scale", "device", "records", "missing")
 
 
@@ -142,7 +142,8 @@ class Study:
     def sign(self, drawn) -> None:
         """Writes where its numbers come from under a figure, given as its axes or an array of them."""
         figure = np.ravel(drawn)[0].figure
-        figure.supxlabel(textwrap.fill(self.provenance(), 110), fontsize="xx-small", color="0.35")
+        said = textwrap.fill(self.provenance(), 110)
+        figure.supxlabel(said, fontsize="xx-small", color="0.35", parse_math=False)  # a name may have a dollar sign
 
     def claims(self, *ids: str) -> pd.DataFrame:
         """The verdicts on some claims at this scale: grade, effect, 95 % interval, and where it holds."""
@@ -192,13 +193,14 @@ def open_study(stem: str, names: dict) -> Study:
     recipe = choose(stem, RECIPES, "recipe")
     given = declared(names.get("In", [])) or [name for name, value in names.items() if isinstance(value, LITERALS)]
     overrides = {name: names[name] for name in recipe.parameters if name in given and names.get(name) is not None}
-    cases = recipe.cases(names["scale"], **overrides)
+    scale = names.get("scale")
+    cases = recipe.cases(scale, **overrides)
     specs = [spec for case in cases for spec in recipe.grid(case)]
     store = Store(records_folder(stem, names.get("records")))
     _complete(stem, specs, store, names)
     return Study(
         recipe=recipe,
-        scale=names["scale"],
+        scale=scale,
         cases=cases,
         asked=len(specs),
         done=sum(spec.id in store for spec in specs),
@@ -209,11 +211,12 @@ def open_study(stem: str, names: dict) -> Study:
 
 
 def _complete(stem: str, specs: list, store: Store, names: dict):
-    choose(names.get("missing", "run"), MISSING, "value of missing")
+    missing = names.get("missing", "run")
+    choose(missing, MISSING, "value of missing")
     lacking = sum(spec.id not in store for spec in specs)
-    if not lacking or names["missing"] == "skip":
+    if not lacking or missing == "skip":
         return
-    if names["missing"] == "error":
+    if missing == "error":
         raise UserError(
             f"{lacking} of {len(specs)} runs are missing in {store.folder}: run `pruneproxy run {stem} --scale "
             f"{names['scale']} --records {store.folder}`, or set missing to 'run' or 'skip'"

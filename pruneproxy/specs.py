@@ -4,13 +4,19 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
+import reprlib
 import types
 import typing
+from collections.abc import Callable, Mapping
 
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import LARGEST, MANY
 
 NUMERICS = 1  # raised whenever the same spec would give other numbers than before
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 _TEXT = "_canonical"  # where a spec keeps its canonical JSON: in its own dictionary, beside its fields
 
 
@@ -49,7 +55,10 @@ def _said(value) -> str:
         return _text(value)
     if isinstance(value, tuple):
         return f"[{','.join(map(_said, value))}]"
-    return _encoded(value)
+    try:
+        return _encoded(value)
+    except ValueError as error:
+        raise UserError(f"expected finite numbers in a spec, got {value!r}: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,9 +92,24 @@ def _default(field):
 
 def from_dict(kind: type, values: dict):
     """The spec of class `kind` with these fields; an unknown field is an error that names the valid ones."""
-    hints = typing.get_type_hints(kind)
+    if not isinstance(values, Mapping):
+        raise UserError(f"expected the fields of {kind.__name__} by name, got {shown(values)}")
+    hints = _hints(kind)
     check_names(values, hints, what=f"field of {kind.__name__}")
-    return kind(**{name: _revive(hints[name], value) for name, value in values.items()})
+    lacking = [name for name in _required(kind) if name not in values]
+    if lacking:
+        raise UserError(f"expected {kind.__name__} with its {', '.join(lacking)}, got none: give every field a value")
+    return kind(**{name: parse(hints[name], value, name=name, words=False) for name, value in values.items()})
+
+
+_hints = functools.cache(typing.get_type_hints)
+
+
+@functools.cache
+def _required(kind: type) -> tuple[str, ...]:
+    return tuple(
+        field.name for field in dataclasses.fields(kind) if _default(field) is dataclasses.MISSING and field.init
+    )
 
 
 def check_names(given, valid, *, what: str):
@@ -94,46 +118,95 @@ def check_names(given, valid, *, what: str):
         choose(name, dict.fromkeys(sorted(valid)), what)
 
 
-def _revive(hint, value):
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    nested = next((option for option in options if dataclasses.is_dataclass(option)), None)
-    if nested and isinstance(value, dict):
-        return from_dict(nested, value)
-    if isinstance(value, list):
-        item = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else None
-        return tuple(_revive(item, one) for one in value)
-    return value
+def parse(hint, given, *, name: str = "", words: bool = True):
+    """`given` as a value of type `hint`; what is not one is an error that says what `name` has to be.
 
-
-def parse(hint, text: str, *, name: str = ""):
-    """`text` from a command line as a value of type `hint`: numbers, words, `none`, comma-separated tuples.
-
-    `name` says in an error what the value is for.
+    With `words` it is what a person gives: text stands for what it says (numbers, truths, `none`, comma-separated
+    tuples), and numbers are finite.
     """
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for option in options:
         try:
-            return _parse_as(option, text)
-        except ValueError:
+            return _as(option, given, words)
+        except UserError:
+            raise
+        except (ValueError, OverflowError):
             continue
     where = f"{name}: " if name else ""
-    raise UserError(f"{where}expected a value of type {getattr(hint, '__name__', hint)}, got {text!r}")
+    raise UserError(f"{where}expected {' or '.join(map(_in_words, options))}, got {shown(given)}")
 
 
-def _parse_as(kind, text: str):
-    if kind is type(None):
-        if text.lower() == "none":
-            return None
-        raise ValueError(text)
-    if kind is bool:
-        return _boolean(text)
+def shown(value) -> str:
+    """A value as an error quotes it."""
+    return _SHORT.repr(value)
+
+
+def _in_words(kind) -> str:
     if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        return tuple(_parse_as(item, part.strip()) for part in text.split(",") if part.strip())
-    return kind(text)
+        return f"at most {MANY:,} values separated by commas, each {_in_words(typing.get_args(kind)[0])}"
+    return SCALARS[kind][0] if kind in SCALARS else f"a {getattr(kind, '__name__', kind)}"
 
 
-def _boolean(text: str) -> bool:
+def _as(kind, given, words: bool):
+    if dataclasses.is_dataclass(kind):
+        if isinstance(given, Mapping):
+            return from_dict(kind, given)
+        if not isinstance(given, kind):
+            raise ValueError(given)
+        return given
+    if (typing.get_origin(kind) or kind) is tuple:
+        return _items(typing.get_args(kind), _split(given) if words and isinstance(given, str) else given, words)
+    if words and isinstance(given, str):
+        given = READ[kind](given)
+    if not SCALARS[kind][1](given) or (words and isinstance(given, float) and not math.isfinite(given)):
+        raise ValueError(given)
+    return tuple(given) if isinstance(given, list) else given
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _items(kinds: tuple, given, words: bool) -> tuple:
+    """A list as a tuple whose items are of these kinds, as type hints write them."""
+    if not isinstance(given, list | tuple) or (words and len(given) > MANY):
+        raise ValueError(given)
+    if not kinds or kinds[-1] is Ellipsis:
+        kinds = (kinds or (object,))[:1] * len(given)
+    return tuple(_as(kind, item, words) for kind, item in zip(kinds, given, strict=True))
+
+
+def _truth(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(text)
     return text.lower() == "true"
+
+
+def _nothing(text: str) -> None:
+    if text.lower() != "none":
+        raise ValueError(text)
+
+
+def _is_whole(value) -> bool:
+    return type(value) is int and abs(value) < LARGEST
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_plain(value) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, str | bool) or _is_number(value)
+
+
+READ = {int: int, float: float, bool: _truth, str: str, type(None): _nothing, object: str}  # from words
+SCALARS: dict[type, tuple[str, Callable[[object], bool]]] = {
+    int: ("a whole number below 10^18", _is_whole),
+    float: ("a finite number", _is_number),
+    bool: ("true or false", lambda value: isinstance(value, bool)),
+    str: ("a word", lambda value: isinstance(value, str)),
+    type(None): ("none", lambda value: value is None),
+    object: ("a number, a word, a truth or none", _is_plain),
+}

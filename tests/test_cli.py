@@ -93,7 +93,7 @@ def test_models_and_data_are_listed(tmp_path, capsys):
         ),
         (
             ["run", "hp_space", "--scale", "smoke", "--set", "epochs=two"],
-            "epochs: expected a value of type int, got 'two'",
+            "epochs: expected a whole number below 10^18, got 'two'",
         ),
         (["run", "hp_space", "--scale", "smoke", "--set", "epochs"], "expected --set name=value, got 'epochs'"),
         (["run", "hp_space", "--scale", "smoke", "--set", "model=resnet9"], "unknown model 'resnet9'"),
@@ -105,7 +105,10 @@ def test_models_and_data_are_listed(tmp_path, capsys):
             ["run", "hp_space", "--scale", "smoke", "--budget", "soon"],
             "expected a time such as 90s, 9m or 2h, got 'soon'",
         ),
-        (["run", "hp_space", "--scale", "smoke", "--workers", "0"], "expected --workers of at least 1, got 0"),
+        (
+            ["run", "hp_space", "--scale", "smoke", "--workers", "0"],
+            "expected --workers of at least 1 and at most 1,000, got 0",
+        ),
         (["run", "hp_space", "--scale", "smoke", "--workers", "many"], "invalid int value: 'many'"),
         (["run", "hp_space"], "the following arguments are required: --scale"),
         (["fly"], "invalid choice: 'fly'"),

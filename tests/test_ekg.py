@@ -107,7 +107,7 @@ def test_the_papers_protocol_is_that_of_its_appendix():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"targets": ()}, "expected one target or more"),
+        ({"targets": ()}, "expected one value of targets or more"),
         ({"drawn": 0}, "drawn must be at least 1, got 0"),
         ({"teachers": 0}, "teachers must be at least 1, got 0"),
         ({"judged_on": -1}, "judged_on must be at least 1, got -1"),

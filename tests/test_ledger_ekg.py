@@ -82,7 +82,7 @@ def test_tuning_is_one_constant_epoch_of_the_drawn_images(tmp_path, monkeypatch)
         dense = RunSpec(
             data=data.DataConfig(name="digits", holdout=0.0, augment="flip"),
             model=models.ModelConfig(name="resnet8", width=0.25),
-            train=TrainConfig(epochs=0),
+            train=TrainConfig(epochs=1),
         )
         spec = replace(searched(PAPER, 0), dense=dense, tuned_on=20, judged_on=5, augmented=augmented)
         subnetworks.tuned(spec, data.load(dense.data), Store(tmp_path / str(augmented)))

@@ -132,7 +132,7 @@ def test_an_unknown_source_experiment_or_value_is_named():
         ({"networks": "resnet56"}, "unknown network and data set at this scale 'resnet56'"),
         ({"lr": "0,0.1"}, "lr must be the two ends of a range above 0"),
         ({"lr": "0.1,0.01"}, "low,high with low <= high, got"),
-        ({"trials": "abc"}, "trials: expected a value of type int, got 'abc'"),
+        ({"trials": "abc"}, "trials: expected a whole number below 10.18, got 'abc'"),
         ({"trials": 0}, "trials must be at least 1"),
         ({"scope": "some"}, "unknown scope 'some'"),
         ({"shorter": 0.0}, "shorter must be a share"),

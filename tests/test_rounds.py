@@ -187,7 +187,7 @@ def test_specs_of_rounds_survive_being_written(store):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: replace(ROUND, number=0), "numbered from 1, got 0"),
+        (lambda: replace(ROUND, number=0), "numbered from 1 to 200, got 0"),
         (lambda: replace(ROUND, finding=Finding(rewind="epoch", epoch=2)), "an epoch to rewind to below the 2"),
         (lambda: replace(ROUND, finding=Finding(scope="donor")), "expected a donor with scope='donor'"),
         (lambda: replace(ROUND, donor=ROUND), "none with another scope"),

@@ -354,7 +354,7 @@ def test_a_dimension_that_makes_no_sense_is_refused(words, expected):
         ({"pruner": "halving"}, "unknown pruner 'halving': expected one of none, hyperband"),
         ({"objective": "f1"}, "unknown objective 'f1': expected one of top1, top5, loss"),
         ({"best_of": "mean"}, "unknown value of best_of"),
-        ({"trials": 0}, "at least 1 trial, got 0"),
+        ({"trials": 0}, "at least 1 trial and at most 1,000,000, got 0"),
         ({"space": ()}, "at least one dimension"),
         ({"space": (SPACE[0], SPACE[0])}, "train.lr twice"),
         ({"space": (replace(SPACE[0], field="train.rate"),)}, "unknown field of TrainConfig 'rate'.*expected one of"),

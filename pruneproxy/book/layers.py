@@ -5,7 +5,7 @@ from pathlib import Path
 import pruneproxy
 
 LAYERS = {
-    "Foundations": ("errors", "randomness", "specs", "durable", "stopping", "cache", "environment"),
+    "Foundations": ("errors", "limits", "randomness", "specs", "durable", "stopping", "cache", "environment"),
     "Pure maths": (
         "examples",
         "scores",

@@ -8,6 +8,7 @@ from torch import Tensor
 from pruneproxy.data.augment import AUGMENTATIONS, window_side
 from pruneproxy.data.catalogue import CATALOGUE
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST_IMAGES, MOST_SIDE
 
 NORMALISATIONS = {
     "train": "mean and standard deviation of the training split",
@@ -47,10 +48,10 @@ class DataConfig:
         entry = choose(self.name, CATALOGUE, "data set")
         policy = choose(self.augment, AUGMENTATIONS, "augmentation")
         choose(self.normalise, NORMALISATIONS, "normalisation")
-        for field in ("train_images", "eval_images", "size"):
+        for field, most in (("train_images", MOST_IMAGES), ("eval_images", MOST_IMAGES), ("size", MOST_SIDE)):
             value = getattr(self, field)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise UserError(f"{field} must be a positive whole number or None, got {value!r}")
+            if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
+                raise UserError(f"{field} must be a positive whole number up to {most:,} or None, got {value!r}")
         if not 0 <= self.holdout < 1:
             raise UserError(f"holdout must be a share from 0 to below 1, got {self.holdout!r}")
         _check_folds(self)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pruneproxy.data.catalogue import Entry
-from pruneproxy.errors import UserError
+from pruneproxy.errors import UserError, printable
 
 OPENERS = {".gz": gzip.open, ".tgz": gzip.open, ".xz": lzma.open}
 SPARE = 16 * 2**20  # bytes that any set may have beside its examples: names, headers, padding
@@ -77,14 +77,7 @@ def said(error: Exception) -> str:
 
 def shown(text: str | Path) -> str:
     """The text on one line of a terminal, its middle left out if it is long."""
-    text = printable(str(text))
-    return text if len(text) <= LONG else f"{text[: LONG // 2]}...{text[-LONG // 2 :]}"
-
-
-def printable(text: str) -> str:
-    """The text with what no terminal can show written out."""
-    plain = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in plain)
+    return printable(str(text), LONG)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pruneproxy.data.catalogue import CATALOGUE, Entry
 from pruneproxy.data.guards import decoded, printable, regular, said, whole
 from pruneproxy.data.integrity import verify
 from pruneproxy.errors import UserError
+from pruneproxy.limits import named_folder
 
 SOURCE = "source.json"
 ARRAYS = ("train_inputs", "train_labels", "test_inputs", "test_labels")
@@ -63,7 +64,9 @@ def part(inputs: np.ndarray, labels: np.ndarray) -> Part:
 
 def data_root(root: str | os.PathLike | None = None) -> Path:
     """The folder of all data sets: `root`, or PRUNEPROXY_DATA, or pruneproxy/data in the user's cache folder."""
-    return Path(root or os.environ.get("PRUNEPROXY_DATA") or user_cache_path("pruneproxy") / "data").expanduser()
+    if root is None:
+        root = os.environ.get("PRUNEPROXY_DATA") or user_cache_path("pruneproxy") / "data"
+    return Path(os.path.expanduser(named_folder(root, "data")))
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:

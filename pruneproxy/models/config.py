@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MANY, MOST
 from pruneproxy.models.plans import MODELS, MLPPlan, Plan, ResNetPlan, Slot
 from pruneproxy.models.shapes import MLPSizes
 
@@ -53,8 +54,11 @@ class ModelConfig:
 
     def __post_init__(self):
         choose(self.name, MODELS, "model")
-        if not self.width > 0:
-            raise UserError(f"ModelConfig.width must be a positive factor of the published widths, got {self.width!r}")
+        if not 0 < self.width <= MANY:
+            raise UserError(
+                f"ModelConfig.width must be a positive factor of the published widths, at most {MANY:,}, "
+                f"got {self.width!r}"
+            )
         _check_blocks(self)
         _check_sizes(self)
         shortcut_of(self)
@@ -118,8 +122,11 @@ def _check_blocks(config: ModelConfig) -> None:
         raise UserError(f"{config.name} has no choice of blocks: leave blocks at None or take resnet_stages")
     object.__setattr__(config, "blocks", tuple(config.blocks))
     stages = len(plan.blocks)
-    if len(config.blocks) != stages or any(type(count) is not int or count < 1 for count in config.blocks):
-        raise UserError(f"ModelConfig.blocks must be {stages} whole numbers of at least 1, got {config.blocks!r}")
+    if len(config.blocks) != stages or any(type(count) is not int or not 1 <= count <= MANY for count in config.blocks):
+        raise UserError(
+            f"ModelConfig.blocks must be {stages} whole numbers of at least 1 and at most {MANY:,}, got "
+            f"{config.blocks!r}"
+        )
 
 
 def _check_sizes(config: ModelConfig) -> None:
@@ -143,8 +150,10 @@ def _check_dropout(config: ModelConfig) -> None:
 
 def _check_widths(config: ModelConfig) -> None:
     """Widths are positive whole numbers, one per group."""
-    if not config.widths or any(type(width) is not int or width < 1 for width in config.widths):
-        raise UserError(f"ModelConfig.widths must be whole numbers of at least 1, got {config.widths!r}")
+    if not config.widths or any(type(width) is not int or not 1 <= width <= MOST for width in config.widths):
+        raise UserError(
+            f"ModelConfig.widths must be whole numbers of at least 1 and at most {MOST:,}, got {config.widths!r}"
+        )
     expected = len(plan_of(config).slots())
     if len(config.widths) != expected and not isinstance(plan_of(config), MLPPlan):
         raise UserError(

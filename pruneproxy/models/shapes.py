@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MANY, MOST
 
 
 def _added_up(start: int, end: int, steps: int) -> list[int]:
@@ -68,11 +69,11 @@ class MLPSizes:
 
 def _check_sizes(layers: int, **sizes: int | None) -> None:
     """A positive number of layers, and a positive size of each one that this number of layers uses."""
-    if type(layers) is not int or layers < 1:
+    if type(layers) is not int or not 1 <= layers <= MANY:
         raise UserError(f"expected a whole number of at least 1 hidden layers, got {layers!r}")
     used = ("first", "last", "middle")[:layers]
     for name in used:
-        if type(sizes[name]) is not int or sizes[name] < 1:
+        if type(sizes[name]) is not int or not 1 <= sizes[name] <= MOST:
             raise UserError(
                 f"expected the {name} of {layers} hidden layers as a whole number of at least 1, got {sizes[name]!r}"
             )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 
-from pruneproxy.errors import choose
+from pruneproxy.errors import UserError, choose
 from pruneproxy.space import apply
 from pruneproxy.specs import check_names, parse
 
@@ -68,14 +68,14 @@ class Protocol:
     def cases(self, scale: str, overrides: Mapping) -> dict[str, object]:
         """The cases of a scale by key, with protocol values replaced.
 
-        Values may be text, as a command line gives them; None leaves the scale's own.
+        Values may be text, as a command line gives them, or what a notebook has; None leaves the scale's own.
         """
         cuts = choose(scale, self.cuts, "scale")
         given = {name: value for name, value in overrides.items() if value is not None}
         unspelled = [name for name in given if name not in self._spellings]
         check_names(unspelled, self.parameters, what="protocol value")
-        names = _names(given.pop(self.chosen, tuple(cuts)), cuts, f"{self.noun} at this scale")
-        wanted = _names(given.pop("experiments", tuple(self.experiments)), self.experiments, "experiment")
+        names = _names(self.chosen, given, cuts, f"{self.noun} at this scale")
+        wanted = _names("experiments", given, self.experiments, "experiment")
         values = {name: self._parsed(name, value) for name, value in self._placed(given).items()}
         found = {name: self._changed(self.paper[name], self._placed(cuts[name]) | values) for name in names}
         if not self.experiments:
@@ -87,9 +87,7 @@ class Protocol:
         return {self._spellings.get(name, name): value for name, value in values.items()}
 
     def _parsed(self, name: str, value):
-        if isinstance(value, str):
-            return parse(self._own.get(name) or self._dotted[name], value, name=name)
-        return tuple(value) if isinstance(value, list) else value
+        return parse(self._own.get(name) or self._dotted[name], value, name=self._name(name))
 
     def _changed(self, case, values: Mapping):
         own = {name: value for name, value in values.items() if name in self._own}
@@ -111,10 +109,15 @@ class Protocol:
         return self._shown.get(place, place)
 
 
-def _names(given, known: Mapping, what: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in given.split(",")) if isinstance(given, str) else tuple(given)
-    for name in names:
-        choose(name, known, what)
+def _names(name: str, given: dict, known: Mapping, what: str) -> tuple[str, ...]:
+    """The names of `known` that are given as the value `name`, which is taken out; all of them where it is not."""
+    if name not in given:
+        return tuple(known)
+    names = parse(tuple[str, ...], given.pop(name), name=name)
+    for one in names:
+        choose(one, known, what)
+    if not names:
+        raise UserError(f"expected one {what} or more in {name}, got none: name one of {', '.join(known)}")
     return names
 
 

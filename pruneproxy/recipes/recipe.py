@@ -2,14 +2,16 @@
 
 import importlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from types import ModuleType
 
 from pruneproxy.data import CATALOGUE, input_shape
 from pruneproxy.evidence import ledger
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.verdicts import Judge
+from pruneproxy.limits import MOST_RUNS, check_size
 from pruneproxy.models import ModelConfig, Network, build
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.runs import RunSpec
@@ -105,8 +107,20 @@ class Recipe:
         return ledger.read(self.stem)
 
     def cases(self, scale: str, **overrides) -> tuple[Case, ...]:
-        """The cases of a scale, with any protocol value replaced (`Protocol.cases`)."""
-        return self.linked(tuple(self.protocol.cases(scale, overrides).values()))
+        """The cases of a scale, with any protocol value replaced (`Protocol.cases`); too many runs are refused."""
+        found = self.linked(tuple(self.protocol.cases(scale, overrides).values()))
+        if overrides:
+            check_size(sum(map(self._size, found)))
+        return found
+
+    def _size(self, case: Case) -> int:
+        """About how many runs a case has, known without building them: every seed after the first adds as many."""
+        one, two = (self._counted(replace(case, seeds=min(seeds, case.seeds))) for seeds in (1, 2))
+        return one + max(0, case.seeds - 1) * (two - one) if one <= MOST_RUNS else one
+
+    def _counted(self, case: Case) -> int:
+        """The entries of a case, counted no further than to where they are too many."""
+        return sum(1 for _ in islice(self.entries(case), MOST_RUNS + 1))
 
     def cut(self, case: Case) -> dict[str, tuple]:
         """What `case` changes against the paper: name -> (paper, here)."""
@@ -117,6 +131,7 @@ class Recipe:
         found: dict[str, object] = {}
         for entry in entries_of(self.entries, case):
             _add(entry.spec, found)
+            check_size(len(found))
         return list(found.values())
 
     def specs(self, scale: str, **overrides) -> list:

@@ -98,7 +98,7 @@ def standing(stem: str, *, scale: str | None = None, records: str | None = None)
     """What a folder of records says of a paper, at the largest complete scale unless one is named."""
     recipe = choose(stem, RECIPES, "recipe")
     store = Store(records_folder(stem, records))
-    return Standing(recipe=recipe, scale=scale or largest_scale(recipe, store), store=store)
+    return Standing(recipe=recipe, scale=largest_scale(recipe, store) if scale is None else scale, store=store)
 
 
 def verdicts(

@@ -12,7 +12,7 @@ from pruneproxy.runs.execution import carried, drawn_anew
 from pruneproxy.runs.recording import Meter, data_facts, record_of
 from pruneproxy.runs.subnetworks import OfSubnetwork, SubnetworkSpec, keeps, on_the_way, tuned
 from pruneproxy.store import Store
-from pruneproxy.train import TrainConfig, Training
+from pruneproxy.train import TrainConfig, Training, check_trains
 
 KNOWLEDGE = {
     "none": "the labels alone",
@@ -88,6 +88,7 @@ class GuidedSpec(OfSubnetwork):
     sparse = None  # it trains no masks
 
     def __post_init__(self):
+        check_trains(self.train)
         choose(self.knowledge, KNOWLEDGE, "knowledge")
         choose(self.start, STARTS, "start")
         choose(self.rule, ekg.bank.RULES, "rule of the teachers")

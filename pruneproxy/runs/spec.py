@@ -6,6 +6,7 @@ from functools import cached_property
 from pruneproxy import data, surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST_ROUNDS
 from pruneproxy.models import ModelConfig
 from pruneproxy.runs import rounds
 from pruneproxy.runs.ensuring import DEFAULTS, Conditions
@@ -13,7 +14,7 @@ from pruneproxy.runs.execution import execute
 from pruneproxy.runs.kinds import Kind
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.store import Store
-from pruneproxy.train import TrainConfig
+from pruneproxy.train import TrainConfig, check_trains
 
 WEIGHTS = {
     "fresh": "drawn anew for the narrow network (retrain from scratch, thesis Sec. 3.2.4)",
@@ -34,6 +35,8 @@ class Pruning:
 
     def __post_init__(self):
         choose(self.weights, WEIGHTS, "value of weights")
+        if self.scored_after is not None:
+            check_trains(self.scored_after)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +75,8 @@ class RoundSpec(Kind):
     kind = "round"
 
     def __post_init__(self):
-        if self.number < 1:
-            raise UserError(f"rounds are numbered from 1, got {self.number!r}")
+        if not 1 <= self.number <= MOST_ROUNDS:
+            raise UserError(f"rounds are numbered from 1 to {MOST_ROUNDS}, got {self.number!r}")
         if self.finding.epoch >= self.find.train.epochs and self.finding.rewind == "epoch":
             raise UserError(
                 f"expected an epoch to rewind to below the {self.find.train.epochs} of the run, got "
@@ -143,7 +146,9 @@ class RunSpec(Kind):
     start: str = ""  # published weights that it starts from
 
     def __post_init__(self):
-        if self.start:
+        if not self.start:
+            check_trains(self.train)
+        else:
             choose(self.start, data.WEIGHTS, "published weights")
             if self.prune is not None or self.ticket is not None:
                 raise UserError(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pruneproxy import data, ekg, environment, models, surgery
 from pruneproxy.channels import Keep
 from pruneproxy.errors import UserError
+from pruneproxy.limits import MOST
 from pruneproxy.randomness import generator
 from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, out_of_time
 from pruneproxy.runs.execution import CHECKPOINT_AFTER, trained_weights
@@ -16,7 +17,7 @@ from pruneproxy.runs.kinds import Kind
 from pruneproxy.runs.recording import Meter, data_facts
 from pruneproxy.runs.spec import OfDense, RunSpec
 from pruneproxy.store import Store
-from pruneproxy.train import TrainConfig, fit
+from pruneproxy.train import TrainConfig, check_trains, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,9 @@ class SubnetworkSpec(OfDense):
     kind = "subnetwork"
 
     def __post_init__(self):
+        check_trains(self.tuning)
         for name in ("tuned_on", "judged_on"):
-            if getattr(self, name) < 1:
+            if not 1 <= getattr(self, name) <= MOST:
                 raise UserError(f"expected {name} of at least 1 image of every class, got {getattr(self, name)!r}")
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
+from pruneproxy.limits import MOST
 from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
 from pruneproxy.search import storages
 from pruneproxy.search.loop import Trial, optimise
@@ -15,9 +16,9 @@ from pruneproxy.store import Store
 
 
 def check_trials(trials: int):
-    """Raises unless there is at least one."""
-    if not isinstance(trials, int) or trials < 1:
-        raise UserError(f"expected at least 1 trial, got {trials!r}")
+    """Raises unless there is at least one, and not more than any search has."""
+    if not isinstance(trials, int) or not 1 <= trials <= MOST:
+        raise UserError(f"expected at least 1 trial and at most {MOST:,}, got {trials!r}")
 
 
 def check_fields(base: RunSpec, space: Sequence[Dimension]):

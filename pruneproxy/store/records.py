@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from pruneproxy import durable
 from pruneproxy.errors import UserError
+from pruneproxy.limits import named_folder
 from pruneproxy.store import lines
 from pruneproxy.store.arrays import Arrays, Damaged, unwritable
 
@@ -339,10 +340,10 @@ def now() -> str:
 
 def records_folder(stem: str, given: str | None = None) -> Path:
     """The folder of a recipe's records: `given`, $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem>."""
-    if given:
-        return Path(given)
+    if given is not None:
+        return named_folder(given, "records")
     if root := os.environ.get("PRUNEPROXY_RECORDS"):
-        return Path(root) / stem
+        return named_folder(root, "records") / stem
     return _project() / "notebooks" / "records" / stem
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pruneproxy import channels, scores
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST, check_counts
 
 SCOPES = {
     "inner": "channels inside a block only, as the thesis prunes (Sec. 3.2.5)",
@@ -57,9 +58,7 @@ class PruneConfig:
             raise UserError(f"PruneConfig.floor must be at least 1 so that no layer is emptied, got {self.floor!r}")
         if not 0 <= self.sigma <= 1:
             raise UserError(f"PruneConfig.sigma must be a share of the channels in [0, 1], got {self.sigma!r}")
-        for name in ("batch", "rounds", "multiple"):
-            if getattr(self, name) < 1:
-                raise UserError(f"PruneConfig.{name} must be at least 1, got {getattr(self, name)!r}")
+        check_counts(self, "batch", "rounds", "multiple", most=MOST)
         for name, (family, what) in CHOICES.items():
             choose(getattr(self, name), family, what)
         self._check_target()

@@ -1,10 +1,12 @@
 """What a training run may choose."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST
 from pruneproxy.train.schedules import SCHEDULES
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
@@ -59,8 +61,8 @@ class TrainConfig:
             _require(
                 name,
                 getattr(self, name),
-                f"a whole number of at least {smallest}",
-                lambda v, low=smallest: isinstance(v, int) and v >= low,
+                f"a whole number from {smallest} to {MOST:,}",
+                lambda v, low=smallest: isinstance(v, int) and low <= v <= MOST,
             )
         _require(
             "stop_after",
@@ -68,8 +70,9 @@ class TrainConfig:
             "None or a whole number of epochs from 1 to below epochs",
             lambda v: v is None or (isinstance(v, int) and 1 <= v < self.epochs),
         )
-        for name in ("lr", "weight_decay", "warmup", "slimming"):
-            _require(name, getattr(self, name), "a number of at least 0", lambda v: v >= 0)
+        for name in ("lr", "weight_decay", "warmup", "slimming", "decay_factor"):
+            _require(name, getattr(self, name), "a finite number of at least 0", lambda v: 0 <= v < math.inf)
+        _require("max_loss", self.max_loss, "a finite number above 0", lambda v: 0 < v < math.inf)
         for name in ("momentum", "label_smoothing"):
             _require(name, getattr(self, name), "a number in [0, 1)", lambda v: 0 <= v < 1)
         _require(
@@ -84,3 +87,8 @@ class TrainConfig:
 def _require(name, value, expected, holds):
     if not holds(value):
         raise UserError(f"TrainConfig.{name} must be {expected}, got {value!r}")
+
+
+def check_trains(config: TrainConfig):
+    """Raises for no epochs at all, which only published weights can do without: nothing would be measured."""
+    _require("epochs", config.epochs, "at least 1", lambda v: v >= 1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pruneproxy import ekg
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST, check_counts, check_different
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.recipes.recipe import Case as Base
@@ -69,23 +70,10 @@ class Case(Base):
         for name in self.experiments:
             choose(name, EXPERIMENTS, "experiment")
         choose(self.filtered, ekg.FILTERS, "filter of candidates")
-        if not self.targets:
-            raise UserError("expected one target or more, got none")
-        for name in (
-            "tuned_on",
-            "judged_on",
-            "teachers",
-            "finetune_epochs",
-            "drawn",
-            "l1_every",
-            "walk_points",
-            "side",
-            "lr_points",
-            "weight_decay_points",
-            "seeds",
-        ):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        check_different(self, "targets")
+        check_counts(self, "teachers", "drawn", "l1_every", "walk_points", "side", "lr_points", "weight_decay_points")
+        check_counts(self, "seeds")
+        check_counts(self, "tuned_on", "judged_on", "finetune_epochs", most=MOST)
         for name in ("lr_log10", "weight_decay_log10"):
             ends = getattr(self, name)
             if len(ends) != 2 or not -12 <= ends[0] <= ends[1] <= 12:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST_ROUNDS, check_counts, check_different, check_distinct
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.recipes.recipe import Case as Base
@@ -29,6 +30,10 @@ EXPERIMENTS = {
     "structured": "channels removed once, weights go on (Figs. 5, A10 to A12)",
 }
 HARSH = {"lr": max, "batch_size": min, "weight_decay": max}  # what the paper finds bad masks with
+NEEDED = {
+    "unstructured": ("local_lr", "dense_lr", "early_epochs", "stable_rounds"),
+    "structured": ("removed",),
+}
 UNSTRUCTURED = tuple(name for name in EXPERIMENTS if name != "structured")
 
 
@@ -65,9 +70,10 @@ class Case(Base):
     def __post_init__(self):
         for name in self.experiments:
             choose(name, EXPERIMENTS, "experiment")
-        for name in ("lr", "batch_size", "weight_decay", "evaluated"):
-            if not getattr(self, name):
-                raise UserError(f"expected one value of {name} or more, got none")
+        check_counts(self, "seeds")
+        check_counts(self, "rounds", most=MOST_ROUNDS)
+        check_different(self, "lr", "batch_size", "weight_decay", "evaluated", *NEEDED.get(self.method, ()))
+        check_distinct("lr_eval", self.lr_eval)
         if self.method == "unstructured":
             for name in ("evaluated", "stable_rounds"):
                 _require_below(name, getattr(self, name), self.rounds, "rounds")

@@ -8,6 +8,7 @@ import numpy as np
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import check_counts, check_different
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.recipes.recipe import Case as Base
@@ -47,14 +48,13 @@ class Case(Base):
             ends = getattr(self, name)
             if len(ends) != 2 or ends[0] > ends[1]:
                 raise UserError(f"{name} must be the two ends of a grid, low,high, got {ends!r}")
-            if np.abs(ends).max() > LARGEST_EXPONENT:
+            if max(map(abs, ends)) > LARGEST_EXPONENT:
                 raise UserError(
                     f"{name} must be decimal exponents between -{LARGEST_EXPONENT} and {LARGEST_EXPONENT}, "
                     f"got {getattr(self, name)!r}"
                 )
-        for name in ("lr_points", "weight_decay_points", "seeds"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        check_counts(self, "lr_points", "weight_decay_points", "seeds")
+        check_different(self, "methods", "targets")
 
     @property
     def key(self) -> str:

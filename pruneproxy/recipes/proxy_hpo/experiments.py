@@ -197,6 +197,7 @@ def proxies(case: Case, seed: int) -> dict[str, RunSpec]:
 
 
 def _configs(case: Case) -> Iterator[Entry]:
+    spread = settings(case)
     for seed in range(max(case.target_seeds, case.proxy_seeds)):
         for name, spec in proxies(case, seed).items():
             if seed >= (case.target_seeds if name == "target" else case.proxy_seeds):
@@ -206,7 +207,7 @@ def _configs(case: Case) -> Iterator[Entry]:
                 data=replace(spec.data, eval_images=case.test_images),
                 train=replace(spec.train, evaluate_every=spec.train.epochs),
             )
-            for number, chosen in enumerate(settings(case)):
+            for number, chosen in enumerate(spread):
                 labels = {"proxy": name, "config": number, "seed": seed}
                 yield Entry(spec=apply(judged, chosen), experiment="configs", labels=labels)
 
@@ -223,6 +224,6 @@ ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {
 }
 
 
-def entries(case: Case) -> list[Entry]:
+def entries(case: Case) -> Iterator[Entry]:
     """Everything that a case runs, in the order of its experiments."""
-    return [entry for name in case.experiments for entry in ENTRIES[name](case)]
+    return (entry for name in case.experiments for entry in ENTRIES[name](case))

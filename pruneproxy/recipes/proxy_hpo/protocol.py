@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pruneproxy import surgery
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST, MOST_IMAGES, check_counts, check_different, check_distinct
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.recipes.recipe import Case as Base
@@ -73,9 +74,11 @@ class Case(Base):
                 raise UserError(
                     f"{name} must be the two ends of a range above 0, low,high with low <= high, got {ends!r}"
                 )
-        for name in ("trials", "trials_five", "seeds", "trainings", "configs", "proxy_seeds", "target_seeds"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        check_counts(self, "seeds", "trainings", "configs", "proxy_seeds", "target_seeds", "repeats", "smaller")
+        check_counts(self, "trials", "trials_five", most=MOST)
+        check_counts(self, "test_images", most=MOST_IMAGES)
+        check_different(self, "optimizers", "methods", "timed_batches")
+        check_distinct("family", self.family)
         if not 0 < self.shorter <= 1:
             raise UserError(f"shorter must be a share in (0, 1], got {self.shorter!r}")
 

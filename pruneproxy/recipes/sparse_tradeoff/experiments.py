@@ -210,6 +210,6 @@ EXPERIMENT_ENTRIES: dict[str, Callable[[Case], Iterator[Entry]]] = {
 }
 
 
-def entries(case: Case) -> list[Entry]:
+def entries(case: Case) -> Iterator[Entry]:
     """Everything that a case needs, experiment by experiment."""
-    return [entry for name in case.experiments for entry in EXPERIMENT_ENTRIES[name](case)]
+    return (entry for name in case.experiments for entry in EXPERIMENT_ENTRIES[name](case))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import MOST, MOST_IMAGES, check_counts, check_different
 from pruneproxy.models import ModelConfig
 from pruneproxy.recipes.protocol import Protocol
 from pruneproxy.recipes.recipe import Case as Base
@@ -68,9 +69,10 @@ class Case(Base):
             choose(name, EXPERIMENTS, "experiment")
         for name in (self.space, *self.random_spaces):
             choose(name, SPACES, "space")
-        for name in ("seeds", "trials", "searches", "folds", "front_layers", "top", "random_trials", "longest"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+        check_counts(self, "seeds", "searches", "folds", "front_layers", "top", "most_layers", "most_blocks")
+        check_counts(self, "trials", "random_trials", "longest", "widest", most=MOST)
+        check_counts(self, "eval_images", "test_images", most=MOST_IMAGES)
+        check_different(self, "samplers", "sparsities", "swept", "random_spaces")
         for value in (*self.sparsities, *self.swept):
             if not 0 < value < 1:
                 raise UserError(f"sparsities must lie between 0 and 1, got {value!r}: dense networks are there anyway")
