@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import hostile_data
 import hostile_values
@@ -76,15 +77,22 @@ def _answered(words: list[str], place: Path) -> bool:
 def copies(count: int, chance: random.Random, folder: Path) -> Counter:
     """Copies of data sets that an import must take or refuse, leaving nothing behind in the data folder."""
     found: Counter = Counter()
-    for name, what, build in hostile_data.cases(chance.randrange(2**32), count):
-        place, root = folder / "copy", folder / "data"
-        place.mkdir(parents=True)
-        one = _judged(lambda name=name, build=build, place=place, root=root: _taken(name, build(place), root))
-        one["left behind"] += any(path.name.startswith(".") for path in root.glob("*"))
-        found += one
-        if +one != Counter(inputs=1):
-            print(f"{dict(+one)}: {name}, {what}")
-        shutil.rmtree(folder)
+    few_rows = {"higgs": hostile_data.SMALL_HIGGS}  # of which a tiny copy can be whole
+    with mock.patch.dict(data.CATALOGUE, few_rows):
+        for name, what, build in hostile_data.cases(chance.randrange(2**32), count):
+            one = _copy(name, build, folder)
+            found += one
+            if +one != Counter(inputs=1):
+                print(f"{dict(+one)}: {name}, {what}")
+    return found
+
+
+def _copy(name: str, build: Callable[[Path], Path], folder: Path) -> Counter:
+    place, root = folder / "copy", folder / "data"
+    place.mkdir(parents=True)
+    found = _judged(lambda: _taken(name, build(place), root))
+    found["left behind"] += any(path.name.startswith(".") for path in root.glob("*"))
+    shutil.rmtree(folder)
     return found
 
 
