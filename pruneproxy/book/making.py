@@ -74,6 +74,7 @@ def write_generated(folder: Path, found: evidence.Evidence) -> None:
     claims = pages.claims_table(found.claims, found.verdicts)
     html.fill(folder / "intro.md", {"claims": claims, "power": pages.power_table()})
     html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
+    html.fill(folder / "reliable.md", {"faults": pages.faults_table(folder / "torture.json")})
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 
 

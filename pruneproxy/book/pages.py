@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from pruneproxy.book.layers import LAYERS, layer, modules
 from pruneproxy.evidence import tables
@@ -55,6 +56,18 @@ def claims_summary(claims: Sequence[Claim], verdicts: Iterable[Verdict]) -> str:
 def _holding(verdict: Verdict) -> str:
     """In how many units the claim holds; nothing where the scale cannot show it."""
     return f"{verdict.holding} of {verdict.of} units" if verdict.of > 1 and verdict.grade != "not testable" else ""
+
+
+def faults_table(figures: Path) -> str:
+    """What `make torture` has done and found, from the figures that it has kept."""
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    head = ("What was done", "How often", "What went wrong")
+    rows = [(name, _counts(one["done"]), _counts(one["wrong"]) or "nothing") for name, one in found["sections"].items()]
+    return f"{found['date']}, commit {found['commit']}, on {found['device']}.\n\n{_table(head, rows)}"
+
+
+def _counts(counts: Mapping[str, float]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def ledger_table(rows: Iterable[Row]) -> str:

@@ -59,6 +59,10 @@ class Store(Arrays):
     def __iter__(self) -> Iterator[dict]:
         return (line.record for line in self._lines.values())
 
+    def identities(self) -> Iterator[str]:
+        """The ids of all records."""
+        return iter(self._lines)
+
     def get(self, identity: str) -> dict | None:
         """The record with this id, or None."""
         line = self._lines.get(identity)
