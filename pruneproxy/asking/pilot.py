@@ -1,0 +1,280 @@
+"""May I tune on a cheaper copy of my network? A pilot: the same settings on it and on every copy, with paired seeds."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy import workers
+from pruneproxy.asking import answers
+from pruneproxy.asking.answers import Answer
+from pruneproxy.asking.copies import COPIES, ITSELF, possible
+from pruneproxy.asking.subject import Subject
+from pruneproxy.asking.trials import asked
+from pruneproxy.errors import UserError, choose
+from pruneproxy.limits import check_counts
+from pruneproxy.stopping import Deadline
+from pruneproxy.store import Store
+
+LOOKS = (3, 5, 8)  # seeds of the settings that were chosen, as many as it takes
+FEWEST = 4  # settings from which anything can be said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a pilot is made: which copies, how many settings, and when it ends."""
+
+    copies: tuple[str, ...] = tuple(COPIES)
+    settings: int = 12
+    margin: float | None = None  # points of the score; None: a quarter of what tuning gains
+    budget: float | None = None  # seconds
+    workers: int = 1
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self):
+        check_counts(self, "settings", least=FEWEST)
+        check_counts(self, "workers")
+        for name in self.copies:
+            choose(name, COPIES, "copy")
+        if self.margin is not None and not self.margin > 0:
+            raise UserError(f"expected a margin above 0 in points of the score, got {self.margin!r}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pilot:
+    """What a pilot has found: an answer for every copy, cheapest first.
+
+    `scores` has a row for every training, `refused` the reason for every copy that could not be made, and `best` is the
+    setting that the network itself liked best.
+    """
+
+    name: str
+    answers: tuple[Answer, ...]
+    refused: Mapping[str, str]
+    scores: pd.DataFrame
+    margin: float
+    best: dict
+    complete: bool
+
+    @property
+    def advice(self) -> str | None:
+        """The cheapest copy that is safe and cheaper than the network; None if none is."""
+        return next((one.copy for one in self.answers if one.verdict == "safe" and one.share < 1), None)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one sentence."""
+        settings = self.scores["config"].nunique()
+        rests = f"{settings} settings and {len(self.scores)} trainings"
+        if self.advice is not None:
+            one = next(one for one in self.answers if one.copy == self.advice)
+            return (
+                f"You may tune {self.name} on its copy {one.copy!r}, at {one.share:.0%} of the time: its choice loses "
+                f"{one.loss.value:.2g} points [{one.loss.low:.2g}, {one.loss.high:.2g}], no more than the margin of "
+                f"{self.margin:.2g} ({rests})."
+            )
+        unsure = [one for one in self.answers if one.verdict == "cannot tell"]
+        if unsure:
+            return f"It cannot be told whether {self.name} may be tuned on a copy: {unsure[0].why} ({rests})."
+        return f"Tune {self.name} directly: none of its copies was shown to be safe ({rests})."
+
+    def frame(self) -> pd.DataFrame:
+        """A row for every copy: what it costs, how it orders settings, and what its choice loses."""
+        rows = [
+            {"copy": one.copy, "verdict": one.verdict, "share of time": one.share, "correlation": one.correlation}
+            | {"correlation low": one.correlation_low, "correlation high": one.correlation_high}
+            | {"loss": one.loss.value, "loss low": one.loss.low, "loss high": one.loss.high}
+            | {"loss of three": one.three.value, "three low": one.three.low, "three high": one.three.high}
+            for one in self.answers
+        ]
+        return pd.DataFrame(rows).set_index("copy") if rows else pd.DataFrame()
+
+    def __str__(self) -> str:
+        lines = [self.sentence]
+        for one in self.answers:
+            lines.append(
+                f"  {one.copy:11}{one.verdict:12} {one.share:5.0%} of the time, rank correlation {one.correlation:.2f} "
+                f"[{one.correlation_low:.2f}, {one.correlation_high:.2f}], its choice loses {one.loss.value:.2g} "
+                f"[{one.loss.low:.2g}, {one.loss.high:.2g}], its three best tried again {one.three.value:.2g}"
+            )
+        lines += [f"  {name:11}not possible: {reason}" for name, reason in self.refused.items()]
+        return "\n".join(lines)
+
+
+def pilot(
+    subject: Subject,
+    plan: Plan | None = None,
+    *,
+    records: str | Path | None = None,
+    on_record: Callable[[str, int, int], None] | None = None,
+) -> Pilot:
+    """Tries settings on a network and on its copies until it is clear on which it may be tuned.
+
+    Every training is a record in the folder `records` (a temporary one if None): the same call goes on where a killed
+    or stopped one was. When the budget is spent, the answer is what is known by then.
+    """
+    plan = plan or Plan()
+    found, refused = possible(subject, plan.copies)
+    if not found:
+        raise UserError(f"expected a copy that can be made of {subject.name}, got none: {'; '.join(refused.values())}")
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = _Trial(subject, plan, Store(records or scratch), tuple(found), on_record)
+        trial.explore()
+        while not trial.clear and trial.go_on():
+            pass
+        return trial.result(refused)
+
+
+class _Trial:
+    """A pilot at work: first every setting once on every side, then more seeds of the settings that were chosen."""
+
+    def __init__(self, subject: Subject, plan: Plan, store: Store, copies: tuple[str, ...], on_record):
+        self.subject, self.plan, self.store, self.copies, self.on_record = subject, plan, store, copies, on_record
+        self.settings = subject.settings(plan.settings, plan.seed)
+        self.deadline = None if plan.budget is None else Deadline.after(plan.budget)
+        self.look, self.complete = 0, True
+
+    def explore(self):
+        """Trains every setting once on the network and on every copy, side by side, so that a stop leaves pairs."""
+        self._made([asked(self.subject, c, s, self.plan.seed) for s in self.settings for c in (ITSELF, *self.copies)])
+
+    def go_on(self) -> bool:
+        """Trains the chosen settings with more seeds; whether that could still be done."""
+        if self.look == len(LOOKS) or not self.complete or len(self._explored()) < FEWEST:
+            return False
+        chosen = self._chosen()
+        self._made([self._fresh(place, seed) for place in chosen for seed in self._seeds(LOOKS[self.look])])
+        self.look += self.complete
+        return self.complete
+
+    @property
+    def clear(self) -> bool:
+        """Whether no copy is left of which it cannot be told, or a safe one is found that none of these undercuts."""
+        if not self.look:
+            return False
+        known = self._answers()
+        safe = next((one.share for one in known if one.verdict == "safe"), float("inf"))
+        return not any(one.verdict == "cannot tell" and one.share < safe for one in known)
+
+    def result(self, refused: Mapping[str, str]) -> Pilot:
+        """All that is known now."""
+        own = self._explored()
+        if len(own) < FEWEST:
+            raise UserError(
+                f"expected time for {FEWEST} settings on the network and its copies, got it for {len(own)}: give more "
+                "than the budget of "
+                f"{self.plan.budget:g} s, or fewer copies; what was trained is kept in {self.store.folder}"
+            )
+        best = self.settings[own.index[int(np.argmax(own[ITSELF]))]]
+        return Pilot(
+            name=self.subject.name,
+            answers=tuple(self._answers()),
+            refused=refused,
+            scores=self._frame(),
+            margin=self._margin(),
+            best=best,
+            complete=self.complete,
+        )
+
+    def _made(self, trainings: Sequence):
+        left = None if self.deadline is None else max(0.0, self.deadline.left)
+        outcome = workers.run_all(
+            trainings,
+            self.store,
+            workers=self.plan.workers,
+            device=self.plan.device,
+            budget=left,
+            on_record=self.on_record,
+        )
+        failed = [record for record in map(self.store.get, outcome.missing) if record is not None]
+        if failed:
+            raise UserError(f"expected trainings that end, but one failed with {failed[0]['error']}")
+        self.complete = self.complete and not outcome.missing
+
+    def _fresh(self, place: int, seed: int):
+        return asked(self.subject, ITSELF, self.settings[place], seed)
+
+    def _seeds(self, count: int) -> range:
+        return range(self.plan.seed + 1, self.plan.seed + 1 + count)
+
+    def _explored(self) -> pd.DataFrame:
+        """The scores of the settings that were tried on every side, a column for each; the worst where one diverged."""
+        rows = {}
+        for place, settings in enumerate(self.settings):
+            records = {c: self._record(c, settings, self.plan.seed) for c in (ITSELF, *self.copies)}
+            if all(records.values()):
+                rows[place] = {name: record["score"] for name, record in records.items()}
+        table = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
+        return table.fillna(table.min()).fillna(0.0)
+
+    def _record(self, copy: str, settings: dict, seed: int) -> dict | None:
+        identity = asked(self.subject, copy, settings, seed).id
+        return self.store.get(identity) if identity in self.store else None
+
+    def _chosen(self) -> list[int]:
+        """The settings that the network or a copy likes best, and of a copy's three best the network's choice."""
+        table = self._explored()
+        own = table[ITSELF].to_numpy()
+        found = [int(np.argmax(own)), *(p for c in self.copies for p in answers.choices(own, table[c].to_numpy()))]
+        return [int(table.index[place]) for place in dict.fromkeys(found)]
+
+    def _answers(self) -> list[Answer]:
+        table = self._explored()
+        own = table[ITSELF].to_numpy()
+        fresh = self._fresh_scores(table)
+        if not fresh:
+            return []
+        found = [
+            answers.answer(
+                name,
+                own,
+                table[name].to_numpy(),
+                fresh,
+                share=self._share(name),
+                margin=self._margin(),
+                looks=len(LOOKS),
+            )
+            for name in self.copies
+        ]
+        return sorted(found, key=lambda one: one.share)
+
+    def _fresh_scores(self, table: pd.DataFrame) -> dict[int, list[float]]:
+        """By row of the table, the scores of the chosen settings with the seeds that all of them have."""
+        seeds = self._seeds(LOOKS[self.look - 1]) if self.look else ()
+        rows = {row: self.settings[place] for row, place in enumerate(table.index) if place in self._chosen()}
+        worst = float(table[ITSELF].min())
+        found = {}
+        for row, settings in rows.items():
+            records = [self._record(ITSELF, settings, seed) for seed in seeds]
+            found[row] = [worst if record["score"] is None else record["score"] for record in records]
+        return found if seeds else {}
+
+    def _share(self, name: str) -> float:
+        """The median over settings of a copy's seconds as a share of the network's."""
+        pairs = [
+            [self._record(copy, settings, self.plan.seed) for copy in (name, ITSELF)] for settings in self.settings
+        ]
+        ratios = [mine["cost"]["seconds"] / own["cost"]["seconds"] for mine, own in pairs if mine and own]
+        return float(np.median(ratios))
+
+    def _margin(self) -> float:
+        if self.plan.margin is not None:
+            return self.plan.margin
+        return answers.margin_of(self._explored()[ITSELF].to_numpy())
+
+    def _frame(self) -> pd.DataFrame:
+        return pd.DataFrame(self._rows())
+
+    def _rows(self) -> Iterator[dict]:
+        seeds = (self.plan.seed, *self._seeds(LOOKS[-1]))
+        for place, settings in enumerate(self.settings):
+            for copy in (ITSELF, *self.copies):
+                for seed in seeds:
+                    record = self._record(copy, settings, seed)
+                    if record is not None:
+                        about = {"config": place, "copy": copy, "seed": seed, "score": record["score"]}
+                        yield about | record["cost"] | settings
