@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_claims(commands)
     _add_decide(commands)
     _add_verify(commands)
+    _add_ask(commands)
     _add_data(commands)
     _add_models(commands)
     return parser
@@ -206,6 +207,31 @@ def _verify(options):
     from pruneproxy import commands
 
     return commands.verify(options, _print)
+
+
+def _add_ask(commands):
+    parser = _command(
+        commands, "ask", _ask, "whether a network of your own may be tuned on a cheaper copy: a pilot, and a report"
+    )
+    parser.add_argument("--network", required=True, metavar="MODULE:FUNCTION", help="a function that makes it")
+    parser.add_argument("--data", default="digits", metavar="NAME", help="a data set of `pruneproxy data list`")
+    parser.add_argument("--budget", default="20m", metavar="20m", help="the time to spend: 90s, 9m, 2h")
+    parser.add_argument("--settings", type=int, default=12, metavar="N", help="how many are drawn (default 12)")
+    parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of a training (default 5)")
+    parser.add_argument("--images", type=int, metavar="N", help="training images (default: all)")
+    parser.add_argument(
+        "--space", action="append", default=[], metavar="lr=1e-3:1:log", help="one dimension; repeatable, a,b,c chooses"
+    )
+    parser.add_argument("--margin", type=float, metavar="POINTS", help="how much may be lost (default: see the report)")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (default 1)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    parser.add_argument("--records", metavar="FOLDER", default="asked", help="trainings and report (default: asked)")
+
+
+def _ask(options):
+    from pruneproxy import commands
+
+    return commands.ask(options, _say)
 
 
 def _add_data(commands):

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from tqdm import tqdm
 
-from pruneproxy import data, environment, stopping, workers
+from pruneproxy import data, durable, environment, stopping, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
 from pruneproxy.limits import MANY
@@ -182,6 +182,32 @@ def decide(options, say) -> int:
         )
     say(f"{made} runs done; `pruneproxy claims` shows what they decide")
     return 128 + stopping.heard() if stopping.heard() else 3 if left else 0
+
+
+def ask(options, say) -> int:
+    """Makes a pilot and its report; 3 if the budget ended before the work, else 0."""
+    from pruneproxy import asking
+    from pruneproxy.asking import naming, report
+
+    _check_workers(options.workers)
+    folder = records_folder("", options.records)
+    subject = naming.subject(
+        options.network, options.data, space=options.space, epochs=options.epochs, images=options.images
+    )
+    plan = asking.Plan(
+        settings=options.settings,
+        margin=options.margin,
+        budget=seconds(options.budget),
+        workers=options.workers,
+        device=_device(options.device),
+    )
+    with stopping.listening(say), tqdm(unit="training", file=sys.stderr) as bar:
+        found = asking.pilot(subject, plan, records=folder, on_record=lambda *_: bar.update())
+    for name, text in (("pilot.html", report.as_html(found)), ("pilot.json", report.as_json(found))):
+        durable.write(folder / name, text)
+    for line in (*str(found).splitlines(), f"report: {folder / 'pilot.html'}"):
+        say(line)
+    return 128 + stopping.heard() if stopping.heard() else 0 if found.complete else 3
 
 
 def pack(options) -> str:

@@ -41,6 +41,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def write(path: Path, text: str) -> None:
+    """Writes a whole file of text."""
+    with replacing(path) as new:
+        new.write_text(text, encoding="utf-8")
+
+
 def make_folder(path: Path) -> None:
     """Makes a folder, and those above it, so that a power cut does not take it away."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]

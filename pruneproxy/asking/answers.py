@@ -1,6 +1,6 @@
 """What scores of a network and of a copy say about tuning on the copy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,22 +58,22 @@ def margin_of(own: np.ndarray) -> float:
 def loss(fresh: Mapping[int, Sequence[float]], own: int, other: int, *, looks: int = 1) -> Loss:
     """The mean score of setting `own` minus that of `other`, over seeds that chose neither, with its 95 % interval.
 
-    The deviation is pooled over all settings in `fresh` that were tried with these seeds; with several looks at growing
-    numbers of seeds the interval is as much wider.
+    The deviation is that of these two: an unstable setting beside them says nothing of theirs. With several looks at
+    growing numbers of seeds the interval is as much wider.
     """
     if own == other:
         return Loss(value=0.0, low=0.0, high=0.0)
     first, second = np.asarray(fresh[own]), np.asarray(fresh[other])
     count = len(first)
-    deviation, freedom = pooled(fresh)
+    deviation, freedom = pooled((first, second))
     half = scipy_stats.t.ppf(1 - 0.025 / looks, freedom) * deviation * np.sqrt(2 / count)
     value = float(first.mean() - second.mean())
     return Loss(value=value, low=value - half, high=value + half)
 
 
-def pooled(fresh: Mapping[int, Sequence[float]]) -> tuple[float, int]:
-    """The deviation between seeds, and its degrees of freedom."""
-    rows = [np.asarray(scores) for scores in fresh.values()]
+def pooled(scores: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """The deviation between the seeds of some settings, and its degrees of freedom."""
+    rows = [np.asarray(row) for row in scores]
     freedom = sum(len(row) - 1 for row in rows)
     return float(np.sqrt(sum(((row - row.mean()) ** 2).sum() for row in rows) / max(freedom, 1))), freedom
 
@@ -93,7 +93,7 @@ def answer(
     mine = int(np.argmax(own))
     ranked, p = _ranked(copy, own)
     lost = loss(fresh, mine, best, looks=looks)
-    verdict, why = _verdict(lost, p, margin, fresh, own)
+    verdict, why = _verdict(lost, p, margin, [fresh[place] for place in {mine, best}], own)
     return Answer(
         copy=name,
         verdict=verdict,
@@ -115,7 +115,7 @@ def _ranked(copy: np.ndarray, own: np.ndarray) -> tuple[Estimate, float]:
     return found, transfer.null_interval(copy, own, shuffles=REPLICATES)[1]
 
 
-def _verdict(lost: Loss, p: float, margin: float, fresh: Mapping, own: np.ndarray) -> tuple[str, str]:
+def _verdict(lost: Loss, p: float, margin: float, fresh: list, own: np.ndarray) -> tuple[str, str]:
     if lost.high <= margin and p <= CHANCE:
         return "safe", "its choice loses no more than the margin"
     if _drowned(fresh, own, margin):
@@ -127,7 +127,7 @@ def _verdict(lost: Loss, p: float, margin: float, fresh: Mapping, own: np.ndarra
     return "cannot tell", "the interval of the loss holds the margin: more seeds of the chosen settings would tell"
 
 
-def _drowned(fresh: Mapping, own: np.ndarray, margin: float) -> bool:
+def _drowned(fresh: list, own: np.ndarray, margin: float) -> bool:
     """Whether one seed more or less changes the network's own choice by more than the margin, or its order by all."""
     deviation, freedom = pooled(fresh)
     shown = scipy_stats.f.ppf(0.99, len(own) - 1, freedom)
