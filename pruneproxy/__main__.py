@@ -2,29 +2,34 @@
 
 import argparse
 import json
+import signal
 import sys
 import warnings
 
-from pruneproxy import __version__
+from pruneproxy import __version__, stopping
 from pruneproxy.errors import UserError, printable
+
+# What a first signal does to a command: be noted by those that train, or take away what an import has begun.
+WAYS = {"run": "note", "decide": "note", "verify": "note", "ask": "note", "get": "raise", "import": "raise"}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code.
 
-    0 done, 1 some runs failed, 2 bad input, 3 stopped with work left, 130 interrupted.
+    0 done, 1 some runs failed, 2 bad input, 3 stopped with work left, 130 or 143 interrupted.
     """
     try:
-        options = _parser().parse_args(arguments)
-        with warnings.catch_warnings():
+        with stopping.listening(_say), warnings.catch_warnings():
             warnings.showwarning = _warn
-            return options.command(options) or 0
+            options = _parser().parse_args(arguments)
+            with stopping.way(WAYS.get(options.named, "exit")):
+                return options.command(options) or 0
     except UserError as error:
         _say(f"pruneproxy: {error}")
         return 2
     except KeyboardInterrupt:
-        print("pruneproxy: interrupted; every finished run is kept, the same command goes on", file=sys.stderr)
-        return 130
+        _say(f"pruneproxy: interrupted; {stopping.KEPT}")
+        return 128 + (stopping.heard() or signal.SIGINT)
 
 
 def _warn(message, category, *_):
@@ -55,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _command(commands, name, function, text):
     parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, named=name)
     return parser
 
 
@@ -134,7 +139,7 @@ def _answer(name, options, compute):
     else:
         given = records_folder("", options.records)
         folders = [given, *(given.parent / stem for stem in stems)]
-    said = {name: value for name, value in vars(options).items() if name not in ("command", "json")}
+    said = {name: value for name, value in vars(options).items() if name not in ("command", "named", "json")}
     return cache.cached(name, (cache.folders_hash(folders), sorted(said.items())), compute)
 
 
@@ -150,7 +155,8 @@ def _add_pack(commands):
 def _pack(options):
     from pruneproxy import commands
 
-    _print(commands.pack(options))
+    for line in commands.pack(options):
+        _print(line)
 
 
 def _add_claims(commands):

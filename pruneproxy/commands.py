@@ -70,7 +70,6 @@ def run(options, say) -> int:
         )
     say(f"{options.recipe} at scale {options.scale}: {len(specs)} runs, {todo} to do, records in {store.folder}")
     with (
-        stopping.listening(say),
         Scheduler(options.dask) if options.dask is not None else contextlib.nullcontext() as scheduler,
         tqdm(total=todo, unit="run", file=sys.stderr, disable=not todo) as bar,
     ):
@@ -90,13 +89,14 @@ def run(options, say) -> int:
 
 def _ended(outcome: workers.Outcome, store: Store, say) -> int:
     """Says what was done and what is left, and returns the exit code."""
-    failed = [record for record in map(store.get, outcome.made) if record["status"] == "failed"]
+    records = [record for record in map(store.get, outcome.made) if record is not None]
+    failed = [record for record in records if record["status"] == "failed"]
     for record in failed[:3]:
         say(f"failed: {record['id']}: {record['error']}")
     left = len(set(outcome.missing) - {record["id"] for record in failed})
     why = f"; {outcome.trouble}" if outcome.trouble else ""
     say(
-        f"{len(outcome.made) - len(failed)} runs done, {len(failed)} failed, {left} left{why}"
+        f"{len(records) - len(failed)} runs done, {len(failed)} failed, {left} left{why}"
         + (": the same command goes on" if left or failed else "")
     )
     if signal := stopping.heard():
@@ -153,6 +153,9 @@ def verify(options, say) -> int:
         say(f"{one.id} {one.outcome:17} {_figure(one.before)} before, {_figure(one.after)} now; {one.devices[0]}")
         if one.devices[0] != one.devices[1]:
             say(f"{'':16} made again on {one.devices[1]}")
+    if number := stopping.heard():
+        say(f"interrupted after {sum(counts.values())} of them")
+        return 128 + number
     if not counts:
         raise UserError(f"expected records of trainings in {store.folder}, found none: run the recipe first")
     say(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
@@ -166,15 +169,14 @@ def _figure(value: float | None) -> str:
 def decide(options, say) -> int:
     """Spends a budget where it closes most open claims; 3 if blocks are left that would close more, else 0."""
     stems = [choose(options.recipe, RECIPES, "recipe") and options.recipe] if options.recipe else list(RECIPES)
-    with stopping.listening(say):
-        made, left = deciding.decide(
-            stems,
-            budget=seconds(options.budget),
-            records=options.records,
-            say=say,
-            workers=options.workers,
-            device=_device(options.device),
-        )
+    made, left = deciding.decide(
+        stems,
+        budget=seconds(options.budget),
+        records=options.records,
+        say=say,
+        workers=options.workers,
+        device=_device(options.device),
+    )
     for block in left[:5]:
         say(
             f"left: {block.stem}, {block.title} up to {block.seeds} seeds, about {duration(block.seconds)} of one "
@@ -201,7 +203,7 @@ def ask(options, say) -> int:
         workers=options.workers,
         device=_device(options.device),
     )
-    with stopping.listening(say), tqdm(unit="training", file=sys.stderr) as bar:
+    with tqdm(unit="training", file=sys.stderr) as bar:
         found = asking.pilot(subject, plan, records=folder, on_record=lambda *_: bar.update())
     for name, text in (("pilot.html", report.as_html(found)), ("pilot.json", report.as_json(found))):
         durable.write(folder / name, text)
@@ -210,16 +212,20 @@ def ask(options, say) -> int:
     return 128 + stopping.heard() if stopping.heard() else 0 if found.complete else 3
 
 
-def pack(options) -> str:
+def pack(options) -> list[str]:
     """Merges the parts of a recipe's records, each of which is held against its id."""
     choose(options.recipe, RECIPES, "recipe")
     with warnings.catch_warnings():
-        if options.adopt:
-            warnings.simplefilter("ignore", Damaged)
+        warnings.simplefilter("ignore", Damaged)  # said below
         store = Store(records_folder(options.recipe, options.records))
-    if not (len(store) or options.adopt):
+    if not store.lines_read:
         raise UserError(f"expected records in {store.folder}, found none: run the recipe first")
-    return f"{store.pack(fits=auditing.fits, adopt=options.adopt)} records in {store.folder / 'records.jsonl'}"
+    packed = store.pack(fits=auditing.fits, adopt=options.adopt)
+    lines = [f"{packed.records} records in {store.folder / 'records.jsonl'}"]
+    if packed.adopted:
+        lines.append(f"{packed.adopted} records without checksums were believed and have theirs now")
+    lines += [f"put aside in {store.folder / 'aside.txt'}: {reason}" for reason in packed.aside]
+    return lines
 
 
 def claims(options) -> list[dict]:

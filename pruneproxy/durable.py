@@ -3,11 +3,13 @@
 import contextlib
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 _ENDING = ".tmp"
+OLD = 3600.0  # seconds: containers may share a name and not their processes
 
 
 def sync(path: Path) -> None:
@@ -28,7 +30,7 @@ def sync(path: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new file to write, which takes the place of `path` when the block ends well, and vanishes otherwise."""
-    temporary = path.parent / f"{path.name}.{_writer()}.{uuid.uuid4().hex[:6]}{_ENDING}"
+    temporary = path.parent / f"{path.name}.{writer()}.{uuid.uuid4().hex[:6]}{_ENDING}"
     try:
         make_folder(path.parent)
         yield temporary
@@ -56,28 +58,31 @@ def make_folder(path: Path) -> None:
 
 
 def remove_strays(folder: Path) -> None:
-    """Removes the unfinished files in a folder whose writers on this machine are dead."""
+    """Removes the unfinished files in a folder that are old, and whose writers on this machine are dead."""
     for path in folder.glob(f"*{_ENDING}"):
-        writer = path.name.removesuffix(_ENDING).split(".")[-2:-1]
-        host, _, number = "".join(writer).rpartition("-")
-        if host == _host() and number.isdigit() and not _alive(int(number)):
+        named = path.name.removesuffix(_ENDING).rpartition(".")[0].rpartition(".")[2]
+        if not alive(f"{named}-") and path.stat().st_mtime < time.time() - OLD:
             path.unlink(missing_ok=True)
 
 
-def _writer() -> str:
+def writer() -> str:
+    """This process among all that write: its machine, without dots, which part the names of files, and its number."""
     return f"{_host()}-{os.getpid()}"
 
 
-def _host() -> str:
-    """This machine's name without dots, which part the names of unfinished files."""
-    return socket.gethostname().replace(".", "_")
-
-
-def _alive(number: int) -> bool:
+def alive(name: str) -> bool:
+    """Whether the process whose `writer()` a name begins with may live: one of another machine may."""
+    host, number, _ = (*name.rsplit("-", 2), "", "")[:3]
+    if host != _host() or not number.isdigit() or os.name == "nt":  # to ask for a process there would interrupt it
+        return True
     try:
-        os.kill(number, 0)
+        os.kill(int(number), 0)
     except ProcessLookupError:
         return False
     except OSError:
         return True
     return True
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "_")

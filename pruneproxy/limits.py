@@ -1,6 +1,7 @@
 """How much may be asked for: far more than any protocol needs, and so little that it never fills the memory."""
 
 import os
+import stat
 from pathlib import Path
 
 from pruneproxy.errors import UserError
@@ -54,7 +55,8 @@ def named_folder(given, of: str) -> Path:
     if not isinstance(given, str | os.PathLike) or not str(given).strip():
         raise UserError(f"expected the name of a folder of {of}, got {given!r}: leave it out for the usual one")
     try:
-        os.stat(given)
+        if not stat.S_ISDIR(os.stat(given).st_mode):
+            raise UserError(f"expected a folder of {of}, got {given!r}, which is none: name another")
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+KEPT = "every finished run is kept, the same command goes on"
 _heard: list[int] = []
-
-
-class Interrupted(KeyboardInterrupt):
-    """A second signal: whoever sent it does not want to wait for the end of an epoch."""
+_ways = ["exit"]  # what a first signal does: end the process, be noted, or raise KeyboardInterrupt
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,20 @@ def heard() -> int | None:
 
 @contextlib.contextmanager
 def listening(say: Callable[[str], None]) -> Iterator[None]:
-    """Inside, a first SIGINT or SIGTERM asks runs to stop, here and in the processes below; a second one interrupts."""
+    """Inside, a first SIGINT or SIGTERM does what `way` says, a second one ends the process; both in a sentence.
+
+    Nothing is raised into code that does not expect it, such as an import: a kill at any moment is safe.
+    """
 
     def hear(number, _):
-        if _heard:
-            raise Interrupted
+        if _heard or _ways[-1] == "exit":
+            say(f"pruneproxy: interrupted; {KEPT}")
+            for child in multiprocessing.active_children():
+                child.kill()
+            os._exit(128 + number)
         _heard.append(number)
+        if _ways[-1] == "raise":
+            raise KeyboardInterrupt
         say("stopping when the epoch of each run is over; once more to stop at once")
         for child in multiprocessing.active_children():
             child.terminate()
@@ -71,12 +77,23 @@ def listening(say: Callable[[str], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _heard.clear()
     before = {number: signal.signal(number, hear) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def way(name: str) -> Iterator[None]:
+    """Inside, a first signal is noted ("note": who works looks between epochs) or raises an error ("raise")."""
+    _ways.append(name)
+    try:
+        yield
+    finally:
+        _ways.pop()
 
 
 def obey_parent():
@@ -87,12 +104,12 @@ def obey_parent():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def end_with(parent: int):
-    """Makes this process end soon after its parent, however that ends."""
+def end_with_parent():
+    """Makes this process end soon after the one that has started it, however that ends."""
+    parent = multiprocessing.parent_process()
 
     def watch():
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -109,8 +126,3 @@ def unheard_by_children() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def forget():
-    """Makes as if no signal had come."""
-    _heard.clear()

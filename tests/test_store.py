@@ -84,7 +84,7 @@ def test_a_damaged_line_is_named_once_left_out_and_made_again(tmp_path, damage):
     assert len(said) == 1
     assert f"{2:016x}" not in again and len(again) == 2
     assert again.append(record(2)) and again.get(f"{2:016x}")["spec"] == {"seed": 2}
-    assert again.pack() == 3
+    assert again.pack().records == 3
     assert damage(before[1]) in (tmp_path / "aside.txt").read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -99,7 +99,7 @@ def test_of_two_different_records_of_an_id_the_first_counts_and_both_are_kept(tm
     with pytest.warns(Damaged, match="two different records of 0000000000000001"):
         store = Store(tmp_path / "here")
     assert store.get(f"{1:016x}")["finished"] == "2026-01-01T01:00:00Z"
-    assert store.pack() == 1 and b"T02:00" in (tmp_path / "here/aside.txt").read_bytes()
+    assert store.pack().records == 1 and b"T02:00" in (tmp_path / "here/aside.txt").read_bytes()
 
 
 def test_records_of_before_checksums_are_refused_until_they_are_adopted(tmp_path):
@@ -107,7 +107,7 @@ def test_records_of_before_checksums_are_refused_until_they_are_adopted(tmp_path
     (tmp_path / "records.jsonl").write_text("\n".join([*lines, "broken"]) + "\n")
     with pytest.warns(Damaged, match="has no checksum"):
         store = Store(tmp_path)
-    assert len(store) == 0 and store.pack(adopt=True) == 2
+    assert len(store) == 0 and store.pack(adopt=True).records == 2
     assert Store(tmp_path).get(f"{2:016x}")["spec"] == {"seed": 2}
     assert (tmp_path / "aside.txt").read_text() == "broken\n"
 
@@ -117,7 +117,7 @@ def test_a_record_under_the_id_of_another_run_is_put_aside_by_packing(tmp_path):
     assert fits(spec.record({}, device="cpu"))
     store.append(spec.record({}, device="cpu"))
     store.append(spec.record({}, device="cpu") | {"id": "f" * 16})
-    assert store.pack(fits=fits) == 1 and spec.id in Store(tmp_path)
+    assert store.pack(fits=fits).records == 1 and spec.id in Store(tmp_path)
     assert b"ffffffffffffffff" in (tmp_path / "aside.txt").read_bytes()
 
 
@@ -128,7 +128,7 @@ def test_odd_files_among_the_parts_are_named_and_the_rest_is_read(tmp_path):
     (tmp_path / "part-c.jsonl").symlink_to("nowhere")
     with pytest.warns(Damaged, match="part-a.jsonl is no file, part-b.jsonl is no file"):
         store = Store(tmp_path)
-    assert len(store) == 1 and store.append(record(2)) and store.pack() == 2
+    assert len(store) == 1 and store.append(record(2)) and store.pack().records == 2
     (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
     with pytest.raises(UserError, match="expected to read records in .*loop.jsonl"):
         Store(tmp_path)
@@ -147,11 +147,11 @@ def test_packing_keeps_every_record_and_leaves_one_file(tmp_path):
     stores = [Store(tmp_path) for _ in range(3)]
     for number in range(9):
         stores[number % 3].append(record(number))
-    assert stores[0].pack() == 9
+    assert stores[0].pack().records == 9
     assert [path.name for path in tmp_path.glob("*.jsonl")] == ["records.jsonl"]
     stores[1].append(record(10))
     assert len(Store(tmp_path)) == 10 and len(list(stores[0].select(f"{n:016x}" for n in range(9)))) == 9
-    assert stores[0].pack() == 10 and len(Store(tmp_path)) == 10
+    assert stores[0].pack().records == 10 and len(Store(tmp_path)) == 10
 
 
 def test_packing_beside_readers_and_writers_harms_neither(tmp_path):
@@ -195,6 +195,7 @@ def test_what_a_killed_writer_has_left_is_removed_and_what_a_living_one_writes_i
     (tmp_path / "arrays").mkdir()
     for name in names:
         (tmp_path / "arrays" / name).write_text("half")
+        os.utime(tmp_path / "arrays" / name, (0, 0))
     Store(tmp_path).append(record(1))
     assert [path.name for path in (tmp_path / "arrays").iterdir()] == names[1:]
 
@@ -290,3 +291,86 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tiny_disk):
         store.save_tensors("w", {"a": torch.zeros(100_000)})
     assert not list(tiny_disk.glob("arrays/*"))
     assert next(tiny_disk.glob("part-*")).read_bytes().endswith(b"}\n")
+
+
+def changed_in_place(path, old, new):
+    with path.open("rb+") as file:
+        content = file.read()
+        file.seek(0)
+        file.write(content.replace(old, new, 1))
+        file.truncate()
+
+
+@pytest.mark.parametrize("new", [b'"seed": 9', b""])
+def test_a_packed_file_that_is_changed_while_it_is_open_is_read_again_and_never_believed(tmp_path, new):
+    store = Store(tmp_path)
+    for number in (1, 2, 3):
+        store.append(record(number))
+    store.pack()
+    store = Store(tmp_path)  # it knows where the lines are, and no more
+    changed_in_place(tmp_path / "records.jsonl", b'"seed": 2', new)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Damaged)
+        assert store.get(f"{2:016x}") is None and store.get(f"{3:016x}")["spec"] == {"seed": 3}
+        assert {one["id"] for one in store} == {f"{1:016x}", f"{3:016x}"}
+        assert store.append(record(2)) and store.pack().records == 3
+    assert Store(tmp_path).get(f"{2:016x}")["spec"] == {"seed": 2}
+
+
+def test_a_study_beside_the_records_is_left_alone(tmp_path):
+    store = Store(tmp_path)
+    store.append(record(1))
+    (tmp_path / "study.jsonl").write_text('{"op_code": 0, "study_name": "a"}\n')
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Store(tmp_path).pack().records == 1
+    assert (tmp_path / "study.jsonl").exists() and not (tmp_path / "aside.txt").exists()
+
+
+def test_a_forged_record_does_not_take_the_true_one_away(tmp_path):
+    spec = RunSpec(data=DataConfig(name="digits"))
+    for name, change in (("true", {}), ("forged", {"finished": "2000", "spec": {"seed": 5}})):
+        Store(tmp_path / name).append(spec.record({}, device="cpu") | change)
+    for part in (tmp_path / "forged").glob("part-*"):
+        part.rename(tmp_path / "true" / part.name)
+    with pytest.warns(Damaged, match="two different records"):
+        packed = Store(tmp_path / "true").pack(fits=fits)
+    assert packed.records == 1 and len(packed.aside) == 1
+    assert fits(Store(tmp_path / "true").get(spec.id))
+
+
+def test_the_half_of_a_line_of_a_dead_writer_is_named_and_put_aside(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    part = tmp_path / f"part-{socket.gethostname().replace('.', '_')}-{dead.pid}-abc123.jsonl"
+    part.write_bytes(lines.sealed(record(1)) + lines.sealed(record(2))[:50])
+    with pytest.warns(Damaged, match="line 2 of part-.* is the half of one"):
+        packed = Store(tmp_path).pack()
+    assert packed.records == 1 and (tmp_path / "aside.txt").read_bytes().startswith(lines.sealed(record(2))[:50])
+
+
+@pytest.mark.parametrize("value", [float("nan"), "\udcff"])
+def test_what_could_not_be_read_again_is_not_written(tmp_path, value):
+    with pytest.raises(ValueError):
+        Store(tmp_path).append(record(1, note=value))
+    assert not list(tmp_path.glob("part-*"))
+
+
+def test_files_in_the_place_of_folders_are_a_sentence_and_a_damaged_name_is_drawn_anew(tmp_path):
+    store = Store(tmp_path)
+    (tmp_path / "arrays").write_text("no folder")
+    (tmp_path / "checkpoints").write_text("no folder")
+    for call in (lambda: store.has_tensors("a"), lambda: store.tensors("a"), lambda: store.checkpoint("a")):
+        with pytest.raises(UserError, match="expected to read records in"):
+            call()
+    for damaged in (b"\xff\xfe", b""):
+        (tmp_path / ".name").write_bytes(damaged)
+        assert len(store.name) == 32 and Store(tmp_path).name == store.name
+
+
+def test_a_folder_of_damaged_lines_alone_can_be_packed(tmp_path):
+    (tmp_path / "records.jsonl").write_bytes(lines.sealed(record(1)).replace(b"x", b"y", 1))
+    with pytest.warns(Damaged):
+        store = Store(tmp_path)
+    assert store.lines_read == 1 and store.pack().records == 0
+    assert (tmp_path / "aside.txt").exists()

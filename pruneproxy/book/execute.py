@@ -59,7 +59,7 @@ def run_all(jobs: Iterable[Job], *, workers: int = 2, report: Callable[[Job, flo
     """Runs the jobs in `workers` processes of one thread each; `report` is called with each job and its seconds."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, stopping.end_with, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(workers, context, stopping.end_with_parent) as pool:
         futures = {pool.submit(run, job): job for job in jobs}
         for future in as_completed(futures):
             seconds = future.result()

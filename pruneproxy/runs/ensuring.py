@@ -10,6 +10,7 @@ from pruneproxy import environment, stopping
 from pruneproxy.errors import UserError
 from pruneproxy.stopping import Deadline
 from pruneproxy.store import Busy, Store
+from pruneproxy.store.lines import sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,9 @@ def finished(spec, store: Store, conditions: Conditions = DEFAULTS) -> dict:
 
 def _attempt(spec, store, conditions) -> dict:
     try:
-        return spec.execute(store, conditions)
+        record = spec.execute(store, conditions)
+        sealed(record)  # one that cannot be written is a failure of the run, not of the command
+        return record
     except (UserError, BudgetSpent, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -84,10 +87,9 @@ def _attempt(spec, store, conditions) -> dict:
 
 def failed(spec, error: Exception, conditions: Conditions) -> dict:
     """The record of a run that went wrong; it counts as missing."""
-    said = {
-        "error": f"{type(error).__name__}: {error}",
-        "traceback": "".join(traceback.format_exception(error)),
-    }
+    texts = {"error": f"{type(error).__name__}: {error}", "traceback": "".join(traceback.format_exception(error))}
+    # Names of files may hold bytes that are no text.
+    said = {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
     return spec.record(said, device=str(environment.resolve_device(conditions.device)), status="failed")
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pruneproxy.runs.ensuring import DEFAULTS, Conditions, ensure
+from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, ensure
 from pruneproxy.runs.spec import RunSpec
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
@@ -28,14 +28,19 @@ class Repeated:
 
 
 def verified(store: Store, *, sample: int, seed: int = 0, conditions: Conditions = DEFAULTS) -> Iterator[Repeated]:
-    """A random sample of the store's single trainings, each run again in a store of its own, one after the other.
+    """A random sample of the store's single trainings, each run again in a store of its own, one after the other,
+    until a signal comes.
 
     A pruned network keeps the channels that are stored. The noise is the deviation over other seeds of the setting.
     """
     known = [record for record in store if record.get("kind", "run") == "run" and record["status"] == "ok"]
     known = [record for record in known if "train" in record["spec"]]
     for record in random.Random(seed).sample(known, min(sample, len(known))):
-        yield _compared(record, _again(record, store, conditions), _noise(record, known))
+        try:
+            again = _again(record, store, conditions)
+        except BudgetSpent:
+            return
+        yield _compared(record, again, _noise(record, known))
 
 
 def _again(record: dict, store: Store, conditions: Conditions) -> dict:

@@ -258,13 +258,16 @@ class _Study:
         heard = self.scale(values) if finite else self._worst()
         several, knows = len(self.signs) > 1, getattr(self.study.sampler, "knows_stopped", True)
         stopped = outcome.state == "stopped" and knows and not several
-        with self._reaching():
-            self.storage.set_trial_user_attr(trial._trial_id, "outcome", asdict(outcome))
-            self.study.tell(
-                trial.number,
-                None if stopped else list(heard),
-                state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
-            )
+        try:
+            with self._reaching():
+                self.storage.set_trial_user_attr(trial._trial_id, "outcome", asdict(outcome))
+                self.study.tell(
+                    trial.number,
+                    None if stopped else list(heard),
+                    state=TrialState.PRUNED if stopped else TrialState.COMPLETE,
+                )
+        except optuna.exceptions.UpdateFinishedTrialError:  # by a process whose locks are elsewhere
+            return next(told for told in self.history() if told.number == trial.number)
         return Trial(number=trial.number, settings=dict(trial.params), **asdict(outcome))
 
     def _worst(self) -> list[float]:

@@ -35,6 +35,8 @@ class Arrays:
             checked = self._sound.get(path) == _state(path)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise unreadable(path, error) from error
         return checked or self.tensors(name) is not None
 
     def tensors(self, name: str) -> dict | None:
@@ -45,6 +47,8 @@ class Arrays:
             found = _read(path)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise unreadable(path, error) from error
         except _Unsound as error:
             self._put_aside(path, str(error))
             return None
@@ -61,7 +65,7 @@ class Arrays:
 
     def remove_tensors(self, name: str):
         """Removes the arrays saved under `name`, if there are any."""
-        self._place(name).unlink(missing_ok=True)
+        self._remove(self._place(name))
 
     def checkpoint(self, identity: str) -> dict | None:
         """The state of an interrupted run; None if there is none, or none that is sound: the run starts again then."""
@@ -76,6 +80,10 @@ class Arrays:
             return torch.load(io.BytesIO(state), map_location="cpu", weights_only=True)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except MemoryError:
+            raise
         except Exception as error:  # whatever is wrong with it
             self._put_aside(path, str(error))
             return None
@@ -84,7 +92,7 @@ class Arrays:
         """Saves the state of a run, or with None removes it."""
         path = self._state_place(identity)
         if state is None:
-            path.unlink(missing_ok=True)
+            self._remove(path)
             return
         import torch
 
@@ -92,6 +100,12 @@ class Arrays:
         torch.save(state, content)
         with self._writing(path) as temporary:
             temporary.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+
+    def _remove(self, path: Path):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
 
     def _place(self, name: str) -> Path:
         return self.folder / "arrays" / f"{name}.safetensors"
@@ -128,9 +142,7 @@ def _read(path: Path) -> dict:
             check = (file.metadata() or {}).get(CHECK)
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
-    except FileNotFoundError:
-        raise
-    except (OSError, SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError) as error:
         raise _Unsound(f"cannot be read ({error})") from error
     if check != _digest(tensors):
         raise _Unsound("does not fit its checksum")
@@ -152,6 +164,13 @@ def _digest(tensors: dict) -> str:
 def _state(path: Path) -> tuple:
     facts = path.stat()
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    """The error of a file or folder that cannot be read."""
+    return UserError(
+        f"expected to read records in {path}, got: {error}. Make it readable or name another folder with --records"
+    )
 
 
 def unwritable(folder: Path, error: Exception) -> UserError:

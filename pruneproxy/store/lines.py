@@ -39,11 +39,11 @@ class Line:
 
     @property
     def text(self) -> bytes:
-        """The line, with its newline."""
+        """The line, with its newline; Damage when its file has been changed."""
         if isinstance(self.place, bytes):
             return self.place
         file, start, size = self.place
-        return os.pread(file.handle, size, start)
+        return opened(os.pread(file.handle, size, start)).text  # somebody may have changed it in its place
 
     @property
     def record(self) -> dict:
@@ -54,8 +54,10 @@ class Line:
 
 
 def sealed(record: dict) -> bytes:
-    """The line of a record."""
-    text = json.dumps({"id": record["id"], "status": record["status"]} | record, allow_nan=False).encode()[:-1]
+    """The line of a record; ValueError for one that could not be read again: NaN, or half a character."""
+    whole = json.dumps({"id": record["id"], "status": record["status"]} | record, allow_nan=False).encode()
+    orjson.loads(whole)
+    text = whole[:-1]
     return text + b', "check": "' + _digest(text) + b'"}\n'
 
 

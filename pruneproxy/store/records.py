@@ -6,13 +6,15 @@ server. A part only grows and its name is never used again; every other file is 
 
 import contextlib
 import errno
+import itertools
 import os
-import socket
+import re
 import stat
 import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,9 +23,10 @@ from pruneproxy import durable
 from pruneproxy.errors import UserError
 from pruneproxy.limits import named_folder
 from pruneproxy.store import lines
-from pruneproxy.store.arrays import Arrays, Damaged, unwritable
+from pruneproxy.store.arrays import Arrays, Damaged, unreadable, unwritable
 
 PACKED, ASIDE = "records.jsonl", "aside.txt"
+_NAME = re.compile(rb"[0-9a-f]{32}")
 NAMED = 3  # damaged lines that a warning names
 # Elsewhere a file that is open cannot be replaced; texts are kept in memory there.
 _CAN_STAY_OPEN = hasattr(os, "pread")
@@ -46,6 +49,7 @@ class Store(Arrays):
         self._lines: dict[str, lines.Line] = {}
         self._read: dict[Path, _Read] = {}
         self._aside: dict[bytes | Path, str] = {}  # lines and files that do not count, and why
+        self._rivals: dict[str, list[lines.Line]] = {}  # sound lines that another of the same id keeps from counting
         self._part: Path | None = None  # where this writer appends, once it has
         self.refresh()
 
@@ -57,16 +61,28 @@ class Store(Arrays):
         return len(self._lines)
 
     def __iter__(self) -> Iterator[dict]:
-        return (line.record for line in self._lines.values())
+        found = (self.get(identity) for identity in list(self._lines))
+        return (record for record in found if record is not None)
 
     def identities(self) -> Iterator[str]:
         """The ids of all records."""
         return iter(self._lines)
 
+    @property
+    def lines_read(self) -> int:
+        """How many lines there are, sound or not."""
+        return len(self._lines) + len(self._lines_aside())
+
     def get(self, identity: str) -> dict | None:
         """The record with this id, or None."""
         line = self._lines.get(identity)
-        return None if line is None else line.record
+        try:
+            return None if line is None else line.record
+        except lines.Damage:  # its file has been changed in its place since it was read
+            self._read.clear()
+            self._lines = {name: one for name, one in self._lines.items() if isinstance(one.place, bytes)}
+            self.refresh()
+            return self.get(identity)
 
     def select(self, identities: Iterable[str]) -> Iterator[dict]:
         """The records of `identities` that are finished, in that order."""
@@ -88,7 +104,7 @@ class Store(Arrays):
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unreadable(self.folder, error) from error
+            raise unreadable(self.folder, error) from error
         return [self.folder / name for name in names if name != PACKED] + [self.folder / PACKED]
 
     def _read_file(self, path: Path):
@@ -102,11 +118,13 @@ class Store(Arrays):
                 return
             grown = known is not None and _is_part(path) and known.state[0] == state[0] and known.end <= state[1]
             start, number = (known.end, known.lines) if grown else (0, 0)
+            if not _is_part(path) and not _has_records(path):
+                return
             self._read[path] = self._read_lines(path, state, start, number)
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def _read_lines(self, path: Path, state: tuple, start: int, number: int) -> "_Read":
         """Takes in the lines of a file from a byte on. Of a file that does not grow only the places are kept."""
@@ -139,8 +157,11 @@ class Store(Arrays):
         if not _is_part(path):
             self._take(line, place)
             return
-        with contextlib.suppress(lines.Damage):
+        try:
             self._index(lines.opened(line), place)
+        except lines.Damage:
+            if not durable.alive(path.stem.removeprefix("part-")):
+                self._aside.setdefault(line, f"{place} is the half of one")
 
     def _index(self, line: lines.Line, place: str):
         known = self._lines.get(line.id)
@@ -149,6 +170,7 @@ class Store(Arrays):
         elif line.status != "failed" and line.text != known.text:
             first, second = sorted((known, line), key=lambda one: (str(one.record.get("finished")), one.text))
             self._lines[line.id] = first
+            self._rivals.setdefault(line.id, []).append(second)
             self._aside.setdefault(second.text, f"{place} is one of two different records of {line.id}, not the first")
 
     def _warn(self, reasons: list[str]):
@@ -195,7 +217,7 @@ class Store(Arrays):
         if self._part is None or not self._part.exists():
             if self._part is None:
                 self._remove_strays()
-            self._part = self.folder / f"part-{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}.jsonl"
+            self._part = self.folder / f"part-{durable.writer()}-{uuid.uuid4().hex[:6]}.jsonl"
             self._part.touch()
             durable.sync(self.folder)
         return self._part
@@ -243,15 +265,17 @@ class Store(Arrays):
         self._writable()
         with self._lock():
             try:
-                if not path.exists():
+                known = path.read_bytes() if path.exists() else b""
+                if not _NAME.fullmatch(known):
+                    known = uuid.uuid4().hex.encode()
                     with durable.replacing(path) as new:
-                        new.write_text(uuid.uuid4().hex)
-                return path.read_text().strip()
+                        new.write_bytes(known)
+                return known.decode()
             except OSError as error:
                 raise unwritable(self.folder, error) from error
 
-    def pack(self, *, fits: Callable[[dict], bool] = lambda record: True, adopt: bool = False) -> int:
-        """Merges all files of records into one, ordered by id, and returns the number of records.
+    def pack(self, *, fits: Callable[[dict], bool] = lambda record: True, adopt: bool = False) -> "Packed":
+        """Merges all files of records into one, ordered by id, and returns what that has come to.
 
         It may run at any moment beside readers and writers. Lines that do not count, and records that do not `fit`, go
         to the file aside.txt; with `adopt`, lines of before there were checksums get theirs.
@@ -259,28 +283,36 @@ class Store(Arrays):
         self._writable()
         with self._lock():
             self.refresh()
-            if adopt:
-                self._adopt()
+            adopted = self._adopt() if adopt else 0
             self._leave_out(fits)
+            aside = tuple(self._aside[line] for line in self._lines_aside())
             self._write_packed([path for path in self._read if path.name != PACKED])
             self._remove_strays()
         self._remove_free_locks()
-        return len(self._lines)
+        return Packed(records=len(self._lines), adopted=adopted, aside=aside)
 
-    def _adopt(self):
+    def _adopt(self) -> int:
+        before = len(self._aside)
         for line in self._lines_aside():
             with contextlib.suppress(lines.Damage):
                 self._index(lines.opened(lines.adopted(line)), "a line without a checksum")
                 del self._aside[line]
+        return before - len(self._aside)
 
     def _lines_aside(self) -> list[bytes]:
         return [line for line in self._aside if isinstance(line, bytes)]
 
     def _leave_out(self, fits: Callable[[dict], bool]):
-        for identity, line in list(self._lines.items()):
-            if not fits(line.record):
-                self._aside[line.text] = f"the record {identity} is not of the run that its id stands for"
-                del self._lines[identity]
+        for identity in list(self._lines):
+            record = self.get(identity)
+            if record is not None and not fits(record):
+                self._aside[self._lines[identity].text] = f"{identity} is not of the run that its id stands for"
+                rival = next((one for one in self._rivals.get(identity, ()) if fits(one.record)), None)
+                if rival is None:
+                    del self._lines[identity]
+                else:
+                    self._lines[identity] = rival
+                    self._aside.pop(rival.text, None)
 
     def _write_packed(self, parts: list[Path]):
         """Writes the packed file, and only then removes what it was made of."""
@@ -293,7 +325,7 @@ class Store(Arrays):
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error
-        self._read, self._aside = {}, {}
+        self._read, self._aside, self._rivals = {}, {}, {}
 
     def _put_lines_aside(self):
         path = self.folder / ASIDE
@@ -305,8 +337,18 @@ class Store(Arrays):
     def _remove_free_locks(self):
         """Removes the lock files that nobody holds: who waits for one that vanishes takes a new one."""
         for path in (self.folder / "locks").glob("*.lock"):
-            with contextlib.suppress(Busy, UserError), self._held(path, timeout=0):
+            # A system that removes no open file keeps it.
+            with contextlib.suppress(Busy, UserError, OSError), self._held(path, timeout=0):
                 path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """What `pack` has come to: records, those that had no checksum before, and why lines were put aside."""
+
+    records: int
+    adopted: int
+    aside: tuple[str, ...]
 
 
 class _Read:
@@ -322,10 +364,12 @@ def _is_part(path: Path) -> bool:
     return path.name.startswith("part-")
 
 
-def _unreadable(path: Path, error: OSError) -> UserError:
-    return UserError(
-        f"expected to read records in {path}, got: {error}. Make it readable or name another folder with --records"
-    )
+def _has_records(path: Path) -> bool:
+    """Whether a file holds records, or what is left of them: others, such as a study's journal, are left alone."""
+    if path.name == PACKED:
+        return True
+    with path.open("rb") as file:
+        return any(b'"id"' in line and b'"status"' in line for line in itertools.islice(file, 5))
 
 
 def drop_torn_line(path: str | os.PathLike):
@@ -347,7 +391,7 @@ def records_folder(stem: str, given: str | None = None) -> Path:
     if given is not None:
         return named_folder(given, "records")
     if root := os.environ.get("PRUNEPROXY_RECORDS"):
-        return named_folder(root, "records") / stem
+        return named_folder(os.path.expanduser(root), "records") / stem
     return _project() / "notebooks" / "records" / stem
 
 

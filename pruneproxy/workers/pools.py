@@ -38,15 +38,16 @@ def in_processes(
 ):
     """Makes a wave with so many local processes; `made(id)` hears of each run that is done."""
     left, accidents = dict(wave), 0
-    while left:
+    while left and not runs.out_of_time(conditions):
+        before = len(left)
         with _pool(workers, conditions.device) as pool:
             try:
                 _drain(pool, left, task, str(store.folder), conditions, made)
                 return
             except Broken as broken:
                 suspects = broken.running & left.keys()
-        accidents += not suspects
-        if accidents > ATTEMPTS:
+        accidents = accidents + 1 if not suspects and len(left) == before else 0
+        if accidents == ATTEMPTS:
             raise UserError(
                 f"expected processes that start, but they died {accidents} times with {len(left)} runs left: use fewer "
                 "workers if memory is short; every finished run is kept"
@@ -59,6 +60,8 @@ def _alone(identity: str, left: dict, task: Task, store: Store, conditions: Cond
     """Tries a run again that was at work when a process died: if it is to blame, it takes nobody with it now."""
     spec = left[identity]
     for _ in range(ATTEMPTS - 1):
+        if runs.out_of_time(conditions):
+            return
         with _pool(1, conditions.device) as pool:
             try:
                 _drain(pool, {identity: spec}, task, str(store.folder), conditions, made)
@@ -111,18 +114,16 @@ def _pool(workers: int, device: str) -> ProcessPoolExecutor:
     slots = context.Queue()
     for slot in range(workers):
         slots.put(slot)
-    return ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start_worker, initargs=(slots, os.getpid(), device)
-    )
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(slots, device))
 
 
-def _start_worker(slots, parent: int, device: str):
+def _start_worker(slots, device: str):
     """Gives this worker its GPU, and makes it stop and end with its parent: an orphan would train on, unseen."""
     stopping.obey_parent()
     if device == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
     warnings.simplefilter("ignore", Damaged)  # the process that has started this one has said it
-    stopping.end_with(parent)
+    stopping.end_with_parent()
 
 
 def _gpu_count() -> int:

@@ -1,13 +1,15 @@
 """The workers of a Dask scheduler, wherever they run, and what may keep them from going on."""
 
+import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 
 from pruneproxy import runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Store
-from pruneproxy.workers.pools import Died, Lost
+from pruneproxy.workers.pools import ATTEMPTS, Died, Lost
 from pruneproxy.workers.tasks import Task, in_worker, stop_asked
 
 ANSWER = 10.0  # seconds that a scheduler has to answer
@@ -28,6 +30,8 @@ class Scheduler:
             from distributed.scheduler import KilledWorker
         except ImportError as error:
             raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
+        for name in ("distributed", "tornado", "asyncio"):  # what they log of lost connections is said here
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:
             self._client = Client(self.address, timeout=ANSWER)
         except Exception as error:  # each protocol has failures of its own
@@ -45,7 +49,8 @@ class Scheduler:
     def make(self, wave: dict, task: Task, store: Store, conditions: Conditions, made: Callable[[str], None]):
         """Makes a wave; Lost says why nobody does what is left."""
         left, folder = dict(wave), str(store.folder)
-        for wait in (False, True):  # what another process holds comes last, and is waited for
+        # What another process holds comes last, and is waited for; what a dying worker took along is given out again.
+        for wait in (False, *[True] * ATTEMPTS):
             pending = {
                 name: self._client.submit(in_worker, task, spec, folder, conditions, wait, pure=False)
                 for name, spec in left.items()
@@ -66,10 +71,17 @@ class Scheduler:
 
     def _result(self, future, spec, store: Store, conditions: Conditions) -> str:
         """What a task has returned; a run that has killed one worker after the other is recorded as failed."""
-        if future.status in ("cancelled", "lost"):
+        store.refresh()
+        if spec.id in store:  # its worker may have died since, and the answer with it
+            return "done"
+        if future.status == "lost":
+            return "busy"
+        if future.status == "cancelled":
             raise Lost(f"the Dask scheduler at {self.address} is gone, or has dropped what it was given")
         try:
             return future.result(timeout=ANSWER)
+        except CancelledError:
+            return "busy"
         except self._killed as error:
             store.append(runs.failed(spec, Died(str(error).splitlines()[0]), conditions))
             return "done"

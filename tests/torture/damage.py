@@ -115,7 +115,7 @@ def _read_and_mended(folder: Path, identity: str) -> Counter:
         warnings.simplefilter("ignore")
         for seed in range(5):
             store.append(_record(seed))
-        found["unmended"] = store.pack() != 5
+        found["unmended"] = store.pack().records != 5
     again = {record["id"]: record for record in Store(folder)}
     found["different"] = again != {_record(seed)["id"]: _record(seed) for seed in range(5)}
     return +found
@@ -175,7 +175,10 @@ def odd_files(folder: Path) -> Counter:
     (folder / "part-a.jsonl").mkdir()
     os.mkfifo(folder / "part-b.jsonl")
     (folder / "part-c.jsonl").symlink_to("nowhere")
+    (folder / "study.jsonl").write_text('{"op_code": 0}\n')
+    (folder / "records.jsonl.d").mkdir()
+    (folder / ".name").write_bytes(b"\xff")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         store = Store(folder)
-    return +Counter(planted=3, unnamed=len(said) != 1, lost=len(store) != 1)
+    return +Counter(planted=6, unnamed=len(said) != 1 or len(store.name) != 32, lost=len(store) != 1)

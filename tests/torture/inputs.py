@@ -70,8 +70,10 @@ def _answered(words: list[str], place: Path) -> bool:
             code = main([word.replace(hostile_values.RECORDS, str(place)) for word in words])
         except SystemExit as end:  # --help and --version
             return end.code in (0, None)
-    text = said.getvalue().strip()
-    return code in (0, 1, 3) or (code == 2 and text.splitlines()[-1].startswith("pruneproxy: "))
+    text = [line for line in said.getvalue().splitlines() if not line.startswith("pruneproxy: warning")]
+    if any("Traceback" in line or "Exception ignored" in line for line in text):
+        return False
+    return code in (0, 1, 3) or (code == 2 and len(text) == 1 and text[0].startswith("pruneproxy: "))
 
 
 def copies(count: int, chance: random.Random, folder: Path) -> Counter:

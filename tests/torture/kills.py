@@ -152,7 +152,7 @@ def _finished(records: Path) -> Iterator[str]:
 def _numbers(records: Path) -> dict:
     """What the records say, without times and places."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("ignore")  # of the half of a line that a killed writer has left
         store = Store(records)
     return {record["id"]: _timeless(record) for record in store}
 

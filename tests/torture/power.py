@@ -43,6 +43,7 @@ class Disk:
             def call(*args, **options):
                 self._moment(at_each_moment)
                 self._calls[name](*args, **options)
+                self._forget_removed()
                 self._moment(at_each_moment)
 
             return call
@@ -55,6 +56,11 @@ class Disk:
         finally:
             for name, call in self._calls.items():
                 setattr(os, name, call)
+
+    def _forget_removed(self):
+        """A number of a file that is gone may be given to another one, whose content was never synced."""
+        there = {path.stat().st_ino for path in self.folder.rglob("*")} | set(self._names.values())
+        self._content = {inode: content for inode, content in self._content.items() if inode in there}
 
     def _moment(self, call):
         if not self._looking:  # what the look itself writes and removes is no moment
@@ -117,7 +123,10 @@ def records(folder: Path) -> Counter:
             store.pack()
         Store(watched).pack()
 
-    return every_moment(folder, write, lambda store: len(store) >= len(told))
+    def holds(store: Store) -> bool:
+        return all((store.get(f"{number:016x}") or {}).get("spec") == {"seed": number} for number in told)
+
+    return every_moment(folder, write, holds)
 
 
 def arrays(folder: Path) -> Counter:
