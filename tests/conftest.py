@@ -1,5 +1,6 @@
 """Settings that all tests share."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -16,6 +17,13 @@ CACHE = "PRUNEPROXY_CACHE"
 settings.register_profile("short", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("torture", max_examples=5_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+
+
+@pytest.fixture(autouse=True)
+def logs_are_heard():
+    """A command with a Dask scheduler turns logging off for its process."""
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def pytest_configure(config):

@@ -30,8 +30,7 @@ class Scheduler:
             from distributed.scheduler import KilledWorker
         except ImportError as error:
             raise UserError("--dask needs the extra: pip install 'pruneproxy[dask]'") from error
-        for name in ("distributed", "tornado", "asyncio"):  # what they log of lost connections is said here
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        logging.disable(logging.CRITICAL)  # what Dask and its loop log of lost connections, up to the end, is said here
         try:
             self._client = Client(self.address, timeout=ANSWER)
         except Exception as error:  # each protocol has failures of its own
