@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pruneproxy.asking import answers
-from pruneproxy.asking.pilot import LOOKS
+from pruneproxy.asking.piloting import LOOKS
 
 PILOTS = 100
 

@@ -55,6 +55,8 @@ def dimension(text: str) -> Dimension:
     """`lr=1e-3:1:log` as a dimension."""
     name, _, said = text.partition("=")
     try:
+        if not name.strip():
+            raise ValueError(text)
         if ":" in said:
             low, high, *more = said.split(":")
             if more not in ([], ["log"]):

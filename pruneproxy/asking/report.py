@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pruneproxy.asking.answers import VERDICTS
 from pruneproxy.asking.copies import ITSELF
-from pruneproxy.asking.pilot import Pilot
+from pruneproxy.asking.piloting import Pilot
 from pruneproxy.evidence import figures
 
 COLOURS = {"safe": "#0072b2", "unsafe": "#d55e00", "cannot tell": "#666666"}  # told apart by the colour-blind, too

@@ -1,11 +1,14 @@
 """One training of a network, or of a cheaper copy, as a run whose record is kept."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pruneproxy import environment
+from pruneproxy import environment, workers
 from pruneproxy.asking.copies import ALL
 from pruneproxy.asking.subject import Subject, on
+from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions, Kind
+from pruneproxy.stopping import Deadline
 from pruneproxy.store import Store
 from pruneproxy.surgery import foreign
 
@@ -42,3 +45,33 @@ class Asked(Kind):
 def asked(subject: Subject, copy: str, settings: dict, seed: int) -> Asked:
     """The training of a copy with these settings."""
     return Asked(subject=subject.digest, copy=copy, settings=tuple(settings.items()), seed=seed).of(subject)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Where trainings are made: in which store, by how many workers, on what, and until when."""
+
+    store: Store
+    workers: int = 1
+    device: str = "cpu"
+    deadline: Deadline | None = None
+    on_record: Callable[[str, int, int], None] | None = None
+
+    def made(self, trainings: Sequence[Kind]) -> bool:
+        """Makes what is missing; whether all is there then. One that failed is an error."""
+        outcome = workers.run_all(
+            trainings,
+            self.store,
+            workers=self.workers,
+            device=self.device,
+            budget=None if self.deadline is None else max(0.0, self.deadline.left),
+            on_record=self.on_record,
+        )
+        failed = [record for record in map(self.store.get, outcome.missing) if record is not None]
+        if failed:
+            raise UserError(f"expected trainings that end, but one failed with {failed[0]['error']}")
+        return not outcome.missing
+
+    def record(self, training: Kind) -> dict | None:
+        """The record of a training that is there."""
+        return self.store.get(training.id) if training.id in self.store else None

@@ -60,6 +60,8 @@ def _holding(verdict: Verdict) -> str:
 
 def faults_table(figures: Path) -> str:
     """What `make torture` has done and found, from the figures that it has kept."""
+    if not figures.exists():
+        return "It has not been run for this version."
     found = json.loads(figures.read_text(encoding="utf-8"))
     head = ("What was done", "How often", "What went wrong")
     rows = [(name, _counts(one["done"]), _counts(one["wrong"]) or "nothing") for name, one in found["sections"].items()]

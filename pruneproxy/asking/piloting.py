@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pruneproxy import workers
 from pruneproxy.asking import answers
 from pruneproxy.asking.answers import Answer
 from pruneproxy.asking.copies import COPIES, ITSELF, possible
 from pruneproxy.asking.subject import Subject
-from pruneproxy.asking.trials import asked
+from pruneproxy.asking.trials import Bench, asked
 from pruneproxy.errors import UserError, choose
 from pruneproxy.limits import check_counts
 from pruneproxy.stopping import Deadline
@@ -42,6 +41,11 @@ class Plan:
             choose(name, COPIES, "copy")
         if self.margin is not None and not self.margin > 0:
             raise UserError(f"expected a margin above 0 in points of the score, got {self.margin!r}")
+
+    def bench(self, store: Store, on_record) -> Bench:
+        """Where its trainings are made, from now on."""
+        deadline = None if self.budget is None else Deadline.after(self.budget)
+        return Bench(store=store, workers=self.workers, device=self.device, deadline=deadline, on_record=on_record)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,7 +126,7 @@ def pilot(
     if not found:
         raise UserError(f"expected a copy that can be made of {subject.name}, got none: {'; '.join(refused.values())}")
     with tempfile.TemporaryDirectory() as scratch:
-        trial = _Trial(subject, plan, Store(records or scratch), tuple(found), on_record)
+        trial = _Trial(subject, plan, plan.bench(Store(records or scratch), on_record), tuple(found))
         trial.explore()
         while not trial.clear and trial.go_on():
             pass
@@ -132,10 +136,9 @@ def pilot(
 class _Trial:
     """A pilot at work: first every setting once on every side, then more seeds of the settings that were chosen."""
 
-    def __init__(self, subject: Subject, plan: Plan, store: Store, copies: tuple[str, ...], on_record):
-        self.subject, self.plan, self.store, self.copies, self.on_record = subject, plan, store, copies, on_record
+    def __init__(self, subject: Subject, plan: Plan, bench: Bench, copies: tuple[str, ...]):
+        self.subject, self.plan, self.bench, self.copies = subject, plan, bench, copies
         self.settings = subject.settings(plan.settings, plan.seed)
-        self.deadline = None if plan.budget is None else Deadline.after(plan.budget)
         self.look, self.complete = 0, True
 
     def explore(self):
@@ -167,7 +170,7 @@ class _Trial:
             raise UserError(
                 f"expected time for {FEWEST} settings on the network and its copies, got it for {len(own)}: give more "
                 "than the budget of "
-                f"{self.plan.budget:g} s, or fewer copies; what was trained is kept in {self.store.folder}"
+                f"{self.plan.budget:g} s, or fewer copies; what was trained is kept in {self.bench.store.folder}"
             )
         best = self.settings[own.index[int(np.argmax(own[ITSELF]))]]
         return Pilot(
@@ -181,19 +184,7 @@ class _Trial:
         )
 
     def _made(self, trainings: Sequence):
-        left = None if self.deadline is None else max(0.0, self.deadline.left)
-        outcome = workers.run_all(
-            trainings,
-            self.store,
-            workers=self.plan.workers,
-            device=self.plan.device,
-            budget=left,
-            on_record=self.on_record,
-        )
-        failed = [record for record in map(self.store.get, outcome.missing) if record is not None]
-        if failed:
-            raise UserError(f"expected trainings that end, but one failed with {failed[0]['error']}")
-        self.complete = self.complete and not outcome.missing
+        self.complete = self.bench.made(trainings) and self.complete
 
     def _fresh(self, place: int, seed: int):
         return asked(self.subject, ITSELF, self.settings[place], seed)
@@ -212,8 +203,7 @@ class _Trial:
         return table.fillna(table.min()).fillna(0.0)
 
     def _record(self, copy: str, settings: dict, seed: int) -> dict | None:
-        identity = asked(self.subject, copy, settings, seed).id
-        return self.store.get(identity) if identity in self.store else None
+        return self.bench.record(asked(self.subject, copy, settings, seed))
 
     def _chosen(self) -> list[int]:
         """The settings that the network or a copy likes best, and of a copy's three best the network's choice."""
