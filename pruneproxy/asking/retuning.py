@@ -131,9 +131,10 @@ class Retuning:
             "search": f"Tune {self.name} again after pruning",
             "cannot tell": f"It cannot be told whether {self.name} must be tuned again after pruning",
         }[self.verdict]
+        ends = f"[{self.loss.low:.2g}, {self.loss.high:.2g}]"
         return (
-            f"{said}: keeping it loses {self.loss.value:.2g} points [{self.loss.low:.2g}, {self.loss.high:.2g}] against "
-            f"the best of {len(self.gains) + 1} settings, margin {self.margin:.2g} ({self.trainings} trainings)."
+            f"{said}: keeping it loses {self.loss.value:.2g} points {ends} against the best of {len(self.gains) + 1} "
+            f"settings, margin {self.margin:.2g} ({self.trainings} trainings)."
         )
 
     def __str__(self) -> str:
