@@ -127,7 +127,7 @@ def test_evidence_is_judged_once_for_the_same_records_and_stays_what_it_was(tmp_
     assert first == second and first.verdicts == (VERDICT, open_ended) and len(judged) == 1
     assert judged[0] == set(first.scales) and set(first.scales.values()) == {"smoke"}
     (tmp_path / "hp_space").mkdir()
-    (tmp_path / "hp_space/part.jsonl").write_text('{"id": "1", "status": "failed"}\n')
+    (tmp_path / "hp_space/part-x.jsonl").write_text("{}\n")
     evidence.read(tmp_path, scale="smoke")
     assert len(judged) == 2
 
