@@ -20,7 +20,8 @@ EAGER += "sys.exit(main())"
 LANDSCAPE = ("hp_space", "--set", "methods=uniform", "--set", "lr_points=2", "--set", "train_images=200")
 SEARCH = ("proxy_hpo", "--set", "experiments=main", "--set", "trials=3", "--set", "train_images=100")
 CHAIN = ("find_eval", "--set", "experiments=lr", "--set", "train_images=100")
-LONG = 120.0  # seconds after which an undisturbed command counts as hung
+LONG = 300.0  # seconds after which an undisturbed command counts as hung
+SOON = 7.0  # seconds within which a command is killed: its start takes some three of them, and each start gets on
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _until_done(scene: Scene, cut: Path, kills: int, length: float, chance: rand
     found, known, left = Counter(), set(), kills
     while left > 0:
         process = _start(scene, cut)
-        struck = _strike(process, scene.victim, chance.uniform(0, length))
+        struck = _strike(process, scene.victim, chance, min(length, SOON), left)
         said, code = _ended(process)
         found["kills"] += struck
         left -= struck
@@ -112,17 +113,20 @@ def _timed(scene: Scene, records: Path) -> float:
     return time.monotonic() - began
 
 
-def _strike(process: subprocess.Popen, victim: str, seconds: float) -> bool:
-    """Kills after so many seconds; whether there was somebody to kill."""
-    try:
-        process.wait(seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        pass
-    if victim == "worker":
-        return _strike_one_of(_children(process.pid))
-    (os.killpg if victim == "group" else os.kill)(process.pid, signal.SIGKILL)
-    return True
+def _strike(process: subprocess.Popen, victim: str, chance: random.Random, within: float, most: int) -> int:
+    """Kills at a random moment, workers again and again; how many were killed."""
+    struck = 0
+    while struck < most:
+        try:
+            process.wait(chance.uniform(0, within))
+            return struck
+        except subprocess.TimeoutExpired:
+            pass
+        if victim != "worker":
+            (os.killpg if victim == "group" else os.kill)(process.pid, signal.SIGKILL)
+            return 1
+        struck += _strike_one_of(_children(process.pid))
+    return struck
 
 
 def _children(parent: int) -> list[int]:
