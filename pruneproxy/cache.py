@@ -12,6 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from pruneproxy.errors import Damaged
+
 SOURCE = Path(__file__).parent
 SWITCH = "PRUNEPROXY_CACHE"  # `off` computes everything anew, a folder's name keeps the answers there
 KEPT = 300  # answers of one name, the newest ones
@@ -53,7 +55,7 @@ def cached(name: str, key: Iterable, compute: Callable[[], object], *, parts: It
 
     `parts` names the parts of the package that the answer depends on, if not all. A file that cannot be read is as good
     as none, one that cannot be written keeps nobody from the answer, and any number of processes may write. An answer
-    that comes with a warning is not kept: the next one who asks has to hear it too.
+    from damaged records is not kept: the next one who asks has to hear of them too.
     """
     place = os.environ.get(SWITCH, "")
     if place == "off":
@@ -68,7 +70,7 @@ def cached(name: str, key: Iterable, compute: Callable[[], object], *, parts: It
             answer = _plain(compute())
         for one in warned:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-        if not warned:
+        if not any(issubclass(one.category, Damaged) for one in warned):
             _keep(path, answer)
             _forget_old(path.parent, name)
         return answer

@@ -8,6 +8,10 @@ LONGEST_WORD = 100  # that is compared with names
 LONGEST_LINE = 4000  # that is printed
 
 
+class Damaged(UserWarning):
+    """Says what was damaged in a folder of records, and was left out."""
+
+
 class UserError(ValueError):
     """What was expected, what came, and what to do; the command line prints it and exits with 2."""
 

@@ -55,10 +55,11 @@ def named_folder(given, of: str) -> Path:
     if not isinstance(given, str | os.PathLike) or not str(given).strip():
         raise UserError(f"expected the name of a folder of {of}, got {given!r}: leave it out for the usual one")
     try:
-        if not stat.S_ISDIR(os.stat(given).st_mode):
-            raise UserError(f"expected a folder of {of}, got {given!r}, which is none: name another")
+        folder = stat.S_ISDIR(os.stat(given).st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        pass
+        folder = True  # it can be made, or the error of making it says why not
     except (OSError, ValueError) as error:
         raise UserError(f"expected the name of a folder of {of}, got {given!r} ({error}): name another") from error
+    if not folder:
+        raise UserError(f"expected a folder of {of}, got {str(given)!r}, which is none: name another")
     return Path(given)

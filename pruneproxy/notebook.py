@@ -17,7 +17,7 @@ from pruneproxy.specs import check_names
 from pruneproxy.store import Store, records_folder
 
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
-LITERALS = (bool, int, float, str, tuple, list, dict, set)
+LITERALS = (bool, int, float, str, tuple, list)
 COMMON = ("scale", "device", "records", "missing")
 
 

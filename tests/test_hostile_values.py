@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 
 from pruneproxy import ekg, notebook
 from pruneproxy.__main__ import main
+from pruneproxy.asking.retuning import Dense, Retrained
+from pruneproxy.asking.trials import Asked
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError, printable
 from pruneproxy.limits import MOST_RUNS
@@ -184,6 +186,9 @@ def specs() -> dict[type, object]:
     asked = [spec for recipe in RECIPES.values() for spec in recipe.specs("smoke")]
     asked += [AccuracySpec(dense=RunSpec()), ChannelsSpec(architecture=RunSpec())]
     asked += [spec.bank for spec in asked if isinstance(spec, GuidedSpec)][:1]
+    dense = Dense(subject="0" * 16, settings=(("lr", 0.1),), seed=0)
+    asked += [dense, Retrained(dense=dense, keep=0.5, method="l1", settings=(("lr", 0.1),), seed=0)]
+    asked += [Asked(subject="0" * 16, copy="pruned", settings=(("lr", 0.1),), seed=0)]
     return PARTS | {type(spec): spec for spec in asked}
 
 

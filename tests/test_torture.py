@@ -15,7 +15,7 @@ def nothing_wrong(counts):
 
 
 @pytest.mark.parametrize(
-    "scene", kills.SCENES, ids=lambda scene: f"{scene.words[0]} {scene.victim} {scene.storage[:7]}"
+    "scene", kills.SCENES[::4], ids=lambda scene: f"{scene.words[0]} {scene.victim} {scene.storage[:7]}"
 )
 @pytest.mark.slow
 def test_killed_commands_end_as_undisturbed_ones(tmp_path, scene):

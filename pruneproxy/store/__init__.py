@@ -1,6 +1,6 @@
 """The one place where results live: records as lines of text, arrays and states of runs beside them."""
 
-from pruneproxy.store.arrays import Damaged
+from pruneproxy.errors import Damaged
 from pruneproxy.store.records import Busy, Store, drop_torn_line, now, records_folder
 
 __all__ = ["Busy", "Damaged", "Store", "drop_torn_line", "now", "records_folder"]

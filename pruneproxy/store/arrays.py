@@ -8,14 +8,10 @@ import warnings
 from pathlib import Path
 
 from pruneproxy import durable
-from pruneproxy.errors import UserError
+from pruneproxy.errors import Damaged, UserError
 
 CHECK = "check"  # in the header of a file of arrays: sha256 of all of them
 _DIGEST = hashlib.sha256().digest_size
-
-
-class Damaged(UserWarning):
-    """Says what was damaged in a folder of records, and was left out."""
 
 
 class Arrays:

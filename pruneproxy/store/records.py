@@ -20,10 +20,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from pruneproxy import durable
-from pruneproxy.errors import UserError
+from pruneproxy.errors import Damaged, UserError
 from pruneproxy.limits import named_folder
 from pruneproxy.store import lines
-from pruneproxy.store.arrays import Arrays, Damaged, unreadable, unwritable
+from pruneproxy.store.arrays import Arrays, unreadable, unwritable
 
 PACKED, ASIDE = "records.jsonl", "aside.txt"
 _NAME = re.compile(rb"[0-9a-f]{32}")
