@@ -63,9 +63,12 @@ def faults_table(figures: Path) -> str:
     if not figures.exists():
         return "It has not been run for this version."
     found = json.loads(figures.read_text(encoding="utf-8"))
-    head = ("What was done", "How often", "What went wrong")
-    rows = [(name, _counts(one["done"]), _counts(one["wrong"]) or "nothing") for name, one in found["sections"].items()]
-    return f"{found['date']}, commit {found['commit']}, on {found['device']}.\n\n{_table(head, rows)}"
+    head = ("What was done", "How often", "What went wrong", "When, and at which commit")
+    rows = [
+        (name, _counts(one["done"]), _counts(one["wrong"]) or "nothing", f"{one['date']}, {one['commit']}")
+        for name, one in found["sections"].items()
+    ]
+    return f"On {found['device']}.\n\n{_table(head, rows)}"
 
 
 def _counts(counts: Mapping[str, float]) -> str:

@@ -41,23 +41,30 @@ def main() -> int:
     parser.add_argument("--size", type=float, default=1.0, help="share of the full programme")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--keep", action="store_true", help=f"write the figures to {FIGURES.name}, for the book")
+    parser.add_argument("--only", metavar="WORD", default="", help="only what has this word in its name")
     options = parser.parse_args()
     chance, found = random.Random(options.seed), {}
     with tempfile.TemporaryDirectory() as folder:
         for name, done in sections(options.size, chance, Path(folder)).items():
+            if options.only not in name:
+                continue
             began = time.monotonic()
             counts = +Counter(done())
             wrong = {key: counts.pop(key) for key in BAD if key in counts}
-            found[name] = {"done": dict(counts), "wrong": wrong}
+            found[name] = {"done": dict(counts), "wrong": wrong, "date": _today(), "commit": commit()}
             print(f"{name}: {said(counts)}; wrong: {said(wrong) if wrong else 'nothing'}", flush=True)
             print(f"    ({time.monotonic() - began:.0f} s)", flush=True)
     bad = sum(count for one in found.values() for count in one["wrong"].values())
     print(f"{bad} of these should not be")
     if options.keep:
-        about = {"date": datetime.now(UTC).date().isoformat(), "commit": commit(), "seed": options.seed}
-        about |= {"device": describe("cpu")["device"], "sections": found}
+        known = json.loads(FIGURES.read_text(encoding="utf-8"))["sections"] if FIGURES.exists() else {}
+        about = {"seed": options.seed, "device": describe("cpu")["device"], "sections": known | found}
         FIGURES.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return 1 if bad else 0
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def said(counts: Mapping[str, float]) -> str:
