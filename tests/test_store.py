@@ -301,6 +301,19 @@ def changed_in_place(path, old, new):
         file.truncate()
 
 
+def test_lines_of_a_packed_file_that_move_in_place_are_found_where_they_are_now(tmp_path):
+    store = Store(tmp_path)
+    for number in (1, 2, 3):
+        store.append(record(number))
+    store.pack()
+    reader = Store(tmp_path)
+    changed_in_place(tmp_path / "records.jsonl", lines.sealed(record(1)), b"")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reader.refresh()
+    assert [one["spec"]["seed"] for one in reader] == [2, 3]
+
+
 @pytest.mark.parametrize("new", [b'"seed": 9', b""])
 def test_a_packed_file_that_is_changed_while_it_is_open_is_read_again_and_never_believed(tmp_path, new):
     store = Store(tmp_path)

@@ -79,8 +79,8 @@ class Store(Arrays):
         try:
             return None if line is None else line.record
         except lines.Damage:  # its file has been changed in its place since it was read
+            self._forget(line.place[0])
             self._read.clear()
-            self._lines = {name: one for name, one in self._lines.items() if isinstance(one.place, bytes)}
             self.refresh()
             return self.get(identity)
 
@@ -120,11 +120,22 @@ class Store(Arrays):
             start, number = (known.end, known.lines) if grown else (0, 0)
             if not _is_part(path) and not _has_records(path):
                 return
+            if known is not None and not grown:
+                self._forget(known.file)
             self._read[path] = self._read_lines(path, state, start, number)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise unreadable(path, error) from error
+
+    def _forget(self, file: lines.OpenFile):
+        """Drops the lines whose places are in a file that is another one now, or was changed in its place."""
+
+        def elsewhere(line: lines.Line) -> bool:
+            return isinstance(line.place, bytes) or line.place[0] is not file
+
+        self._lines = {name: line for name, line in self._lines.items() if elsewhere(line)}
+        self._rivals = {name: list(filter(elsewhere, known)) for name, known in self._rivals.items()}
 
     def _read_lines(self, path: Path, state: tuple, start: int, number: int) -> "_Read":
         """Takes in the lines of a file from a byte on. Of a file that does not grow only the places are kept."""
@@ -137,10 +148,10 @@ class Store(Arrays):
                 place = f"line {number} of {path.name}"
                 if not line.endswith(b"\n"):
                     self._take_last(line, path, place)
-                    return _Read(state, start, number - 1)
+                    return _Read(state, start, number - 1, opened)
                 self._take(line, place, (opened, start, len(line)) if stays else None)
                 start += len(line)
-        return _Read(state, start, number)
+        return _Read(state, start, number, opened)
 
     def _take(self, line: bytes, place: str, where: tuple | None = None):
         """Takes in the record of a line, or notes why it is none; `where` is its file, and its first byte and size."""
@@ -352,12 +363,12 @@ class Packed:
 
 
 class _Read:
-    """What has been read of a file: its state then, where its last whole line ends, and how many lines that are."""
+    """What has been read of a file: its state then, where its last whole line ends, how many lines those are."""
 
-    __slots__ = ("end", "lines", "state")
+    __slots__ = ("end", "file", "lines", "state")
 
-    def __init__(self, state: tuple, end: int, count: int):
-        self.state, self.end, self.lines = state, end, count
+    def __init__(self, state: tuple, end: int, count: int, file: lines.OpenFile):
+        self.state, self.end, self.lines, self.file = state, end, count, file
 
 
 def _is_part(path: Path) -> bool:

@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 
-from pruneproxy import runs
+from pruneproxy import runs, stopping
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Store
 from pruneproxy.workers.pools import ATTEMPTS, Died, Lost
-from pruneproxy.workers.tasks import Task, in_worker, stop_asked
+from pruneproxy.workers.tasks import Task, in_worker
 
 ANSWER = 10.0  # seconds that a scheduler has to answer
 NOBODY = 60.0  # seconds without any worker after which waiting ends
@@ -70,25 +70,27 @@ class Scheduler:
 
     def _result(self, future, spec, store: Store, conditions: Conditions) -> str:
         """What a task has returned; a run that has killed one worker after the other is recorded as failed."""
-        store.refresh()
-        if spec.id in store:  # its worker may have died since, and the answer with it
-            return "done"
         if future.status == "lost":
-            return "busy"
+            return self._without_answer(spec, store)
         if future.status == "cancelled":
             raise Lost(f"the Dask scheduler at {self.address} is gone, or has dropped what it was given")
         try:
             return future.result(timeout=ANSWER)
         except CancelledError:
-            return "busy"
+            return self._without_answer(spec, store)
         except self._killed as error:
             store.append(runs.failed(spec, Died(str(error).splitlines()[0]), conditions))
             return "done"
         except TimeoutError as error:
             raise Lost(f"the Dask scheduler at {self.address} is gone") from error
 
+    def _without_answer(self, spec, store: Store) -> str:
+        """What has come of a task whose worker has died since, and the answer with it."""
+        store.refresh()
+        return "done" if spec.id in store else "busy"
+
     def _trouble(self, conditions: Conditions) -> str | None:
-        if stop_asked():
+        if stopping.heard():
             return "interrupted"
         if self._client.status not in ("running", "connecting"):
             return f"the Dask scheduler at {self.address} is gone"

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 
-from pruneproxy import environment, runs, stopping
+from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Store
@@ -41,8 +41,3 @@ def in_worker(task: Task, spec, folder: str, conditions: Conditions, wait: bool)
 @functools.cache
 def _store(folder: str) -> Store:
     return Store(folder)  # one reader and one part file per worker process
-
-
-def stop_asked() -> bool:
-    """Whether a signal has asked this process to stop."""
-    return stopping.heard() is not None
