@@ -1,5 +1,6 @@
 """Faults that tests plant."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -7,6 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pruneproxy.runs import Kind
+
+
+class Late(BaseException):
+    """Something took too long; no Exception, so that nothing on the way takes it for its own."""
+
+
+@contextlib.contextmanager
+def in_time(seconds):
+    """Raises Late inside when so many seconds are over."""
+
+    def late(*_):
+        raise Late(f"took more than {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class AfterEpochs:

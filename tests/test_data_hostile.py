@@ -1,8 +1,6 @@
 """Copies that are torn, altered or made to do harm: one sentence each, soon, and nothing is left behind."""
 
-import contextlib
 import os
-import signal
 import tempfile
 import time
 import warnings
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import hostile_data
 import pytest
+from faults import in_time
 from hostile_data import CHANGES, CRAFTED, GOOD, SPECIAL, changed, special, swapped
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,24 +21,6 @@ SECONDS = 10
 MEMORY = "/dev/shm"
 STATM = Path("/proc/self/statm")
 ADDRESS_SPACE = 12 * 2**30  # bytes that no import may ask for beyond what the process has
-
-
-class Late(BaseException):
-    """An import took too long; no Exception, so that nothing takes it for a damaged file."""
-
-
-@contextlib.contextmanager
-def in_time():
-    def late(*_):
-        raise Late(f"took more than {SECONDS} seconds")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,7 +51,7 @@ def taken(place, name, build) -> str | None:
     (here / "copy").mkdir(parents=True)
     path, root = build(here / "copy"), here / "root"
     try:
-        with in_time(), warnings.catch_warnings():
+        with in_time(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("error", ResourceWarning)
             import_set(name, path, root)
     except UserError as error:

@@ -13,6 +13,7 @@ from pruneproxy.data import Dataset, Split
 from pruneproxy.data.resize import resized
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
+from pruneproxy.runs.subnetworks import part
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import Trainer, build_proxy
 
@@ -66,14 +67,7 @@ def subset(subject: Subject, seed: int) -> Copy:
     split = trainer.dataset.train
     count = max(1, round(SHARE * len(split)))
     rows = torch.randperm(len(split), generator=generator(seed, "pilot", "subset"))[:count].sort().values
-    return _trained_on(subject, seed, dataclasses.replace(trainer.dataset, train=_rows(split, rows)), steps=SHARE)
-
-
-def _rows(split: Split, rows: torch.Tensor) -> Split:
-    rows = rows.to(split.labels.device)
-    if split.rows is not None:
-        return dataclasses.replace(split, labels=split.labels[rows], rows=split.rows[rows])
-    return dataclasses.replace(split, inputs=split.inputs[rows], labels=split.labels[rows])
+    return _trained_on(subject, seed, dataclasses.replace(trainer.dataset, train=part(split, rows)), steps=SHARE)
 
 
 def epochs(subject: Subject, seed: int) -> Copy:

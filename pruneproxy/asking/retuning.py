@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -13,10 +14,10 @@ from pruneproxy.asking import answers
 from pruneproxy.asking.answers import Loss
 from pruneproxy.asking.piloting import LOOKS, Plan
 from pruneproxy.asking.subject import Subject, on
-from pruneproxy.asking.trials import Bench
+from pruneproxy.asking.trials import Bench, OfSubject
 from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import stream_seed
-from pruneproxy.runs import Conditions, Kind
+from pruneproxy.runs import Conditions
 from pruneproxy.scores import SCORES
 from pruneproxy.store import Store
 from pruneproxy.surgery import foreign
@@ -32,23 +33,17 @@ VERDICTS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dense(Kind):
+class Dense(OfSubject):
     """The training of the network before it is pruned; its weights are kept beside the record."""
 
     subject: str
     settings: tuple[tuple[str, object], ...]
     seed: int
     kind = "asked-dense"
-    scoring_run = None
-
-    def of(self, subject: Subject) -> "Dense":
-        """The same, able to train."""
-        self.__dict__["_subject"] = subject
-        return self
 
     def execute(self, store: Store, conditions: Conditions) -> dict:
         """Trains, saves the weights, and returns the record of the score."""
-        subject: Subject = self.__dict__["_subject"]
+        subject = self.asked_about
         environment.settle()
         device = str(environment.resolve_device(conditions.device))
         network = foreign.make(subject.factory, self.seed)
@@ -58,7 +53,7 @@ class Dense(Kind):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrained(Kind):
+class Retrained(OfSubject):
     """The training of the network that is pruned, from the weights that it had, with some settings."""
 
     dense: Dense
@@ -67,13 +62,11 @@ class Retrained(Kind):
     settings: tuple[tuple[str, object], ...]
     seed: int
     kind = "asked-retrained"
-    scoring_run = None
 
-    def of(self, subject: Subject) -> "Retrained":
-        """The same, able to train."""
-        self.__dict__["_subject"] = subject
+    def of(self, subject: Subject) -> Self:
+        """The same, able to train, and the network before it."""
         self.dense.of(subject)
-        return self
+        return super().of(subject)
 
     @property
     def needs(self) -> tuple:
@@ -82,7 +75,7 @@ class Retrained(Kind):
 
     def execute(self, store: Store, conditions: Conditions) -> dict:
         """Prunes, trains on, and returns the record of the score."""
-        subject: Subject = self.__dict__["_subject"]
+        subject = self.asked_about
         environment.settle()
         device = str(environment.resolve_device(conditions.device))
         network = _narrow(self, subject, store, conditions)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from pruneproxy import environment, workers
 from pruneproxy.asking.copies import ALL
@@ -13,8 +14,24 @@ from pruneproxy.store import Store
 from pruneproxy.surgery import foreign
 
 
+class OfSubject(Kind):
+    """A training that takes its subject with it to wherever it runs: records name that by its digest alone."""
+
+    scoring_run = None
+
+    def of(self, subject: Subject) -> Self:
+        """The same, able to train."""
+        self.__dict__["_subject"] = subject
+        return self
+
+    @property
+    def asked_about(self) -> Subject:
+        """The subject."""
+        return self.__dict__["_subject"]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Asked(Kind):
+class Asked(OfSubject):
     """A training: of which subject (its digest), which copy of it, with which settings and seed."""
 
     subject: str
@@ -22,16 +39,10 @@ class Asked(Kind):
     settings: tuple[tuple[str, object], ...]
     seed: int
     kind = "asked"
-    scoring_run = None
-
-    def of(self, subject: Subject) -> "Asked":
-        """The same, able to train: it takes the subject with it to wherever it runs."""
-        self.__dict__["_subject"] = subject
-        return self
 
     def execute(self, store: Store, conditions: Conditions) -> dict:
         """Trains, and returns the record of the score and of what it cost."""
-        subject: Subject = self.__dict__["_subject"]
+        subject = self.asked_about
         environment.settle()
         device = environment.resolve_device(conditions.device)
         copy = ALL[self.copy](subject, self.seed)

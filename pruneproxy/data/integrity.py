@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from pruneproxy import durable
 
 VERIFIED = "verified.json"
 ALWAYS_BYTES = 2**29  # sets below are read once in each process, larger ones when a file's size, time or number differs
@@ -62,10 +62,5 @@ def remembered(folder: Path) -> dict:
 
 def remember(folder: Path, marks: Mapping[str, list]) -> None:
     """Writes verified.json, complete or not at all; in a folder that cannot be written the set is read each time."""
-    temporary = folder / f".{uuid.uuid4().hex}.tmp"
     with contextlib.suppress(OSError):
-        try:
-            temporary.write_text(json.dumps(marks), encoding="utf-8")
-            os.replace(temporary, folder / VERIFIED)
-        finally:
-            temporary.unlink(missing_ok=True)
+        durable.write(folder / VERIFIED, json.dumps(marks))

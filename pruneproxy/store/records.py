@@ -6,34 +6,27 @@ server. A part only grows and its name is never used again; every other file is 
 
 import contextlib
 import errno
-import itertools
 import os
 import re
 import stat
-import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from pruneproxy import durable
 from pruneproxy.errors import Damaged, UserError
-from pruneproxy.limits import named_folder
-from pruneproxy.store import lines
+from pruneproxy.store import lines, parts
 from pruneproxy.store.arrays import Arrays, unreadable, unwritable
+from pruneproxy.store.locks import held, remove_free
+from pruneproxy.store.parts import PACKED
 
-PACKED, ASIDE = "records.jsonl", "aside.txt"
+ASIDE = "aside.txt"
 _NAME = re.compile(rb"[0-9a-f]{32}")
 NAMED = 3  # damaged lines that a warning names
 # Elsewhere a file that is open cannot be replaced; texts are kept in memory there.
 _CAN_STAY_OPEN = hasattr(os, "pread")
-
-
-class Busy(Exception):
-    """Another process works on this run."""
 
 
 class Store(Arrays):
@@ -47,7 +40,7 @@ class Store(Arrays):
         if self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"expected a folder of records, got the file {self.folder}: name a folder")
         self._lines: dict[str, lines.Line] = {}
-        self._read: dict[Path, _Read] = {}
+        self._read: dict[Path, parts.Read] = {}
         self._aside: dict[bytes | Path, str] = {}  # lines and files that do not count, and why
         self._rivals: dict[str, list[lines.Line]] = {}  # sound lines that another of the same id keeps from counting
         self._part: Path | None = None  # where this writer appends, once it has
@@ -91,21 +84,10 @@ class Store(Arrays):
     def refresh(self):
         """Reads what other writers have added since the last look."""
         known = len(self._aside)
-        for path in self._files():
+        for path in parts.files(self.folder):
             with contextlib.suppress(FileNotFoundError):  # another process has just packed it into another file
                 self._read_file(path)
         self._warn(list(self._aside.values())[known:])
-
-    def _files(self) -> list[Path]:
-        """All files of records. What another process packs meanwhile is in the packed one, which comes last."""
-        try:
-            with os.scandir(self.folder) as entries:
-                names = sorted(entry.name for entry in entries if entry.name.endswith(".jsonl"))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise unreadable(self.folder, error) from error
-        return [self.folder / name for name in names if name != PACKED] + [self.folder / PACKED]
 
     def _read_file(self, path: Path):
         try:
@@ -116,11 +98,11 @@ class Store(Arrays):
             known, state = self._read.get(path), (facts.st_ino, facts.st_size, facts.st_mtime_ns)
             if known is not None and known.state == state:
                 return
-            grown = known is not None and _is_part(path) and known.state[0] == state[0] and known.end <= state[1]
+            grown = known is not None and parts.is_part(path) and known.state[0] == state[0] and known.end <= state[1]
             start, number = (known.end, known.lines) if grown else (0, 0)
-            if not _is_part(path) and not _has_records(path):
+            if not parts.is_part(path) and not parts.has_records(path):
                 return
-            if known is not None and not grown:
+            if known is not None and known.file is not None:
                 self._forget(known.file)
             self._read[path] = self._read_lines(path, state, start, number)
         except FileNotFoundError:
@@ -137,10 +119,10 @@ class Store(Arrays):
         self._lines = {name: line for name, line in self._lines.items() if elsewhere(line)}
         self._rivals = {name: list(filter(elsewhere, known)) for name, known in self._rivals.items()}
 
-    def _read_lines(self, path: Path, state: tuple, start: int, number: int) -> "_Read":
+    def _read_lines(self, path: Path, state: tuple, start: int, number: int) -> parts.Read:
         """Takes in the lines of a file from a byte on. Of a file that does not grow only the places are kept."""
         opened = lines.OpenFile(path)
-        stays = _CAN_STAY_OPEN and not _is_part(path)
+        stays = _CAN_STAY_OPEN and not parts.is_part(path)
         with open(opened.handle, "rb", closefd=False) as file:
             file.seek(start)
             for line in file:
@@ -148,10 +130,10 @@ class Store(Arrays):
                 place = f"line {number} of {path.name}"
                 if not line.endswith(b"\n"):
                     self._take_last(line, path, place)
-                    return _Read(state, start, number - 1, opened)
+                    return parts.Read(state, start, number - 1, opened if stays else None)
                 self._take(line, place, (opened, start, len(line)) if stays else None)
                 start += len(line)
-        return _Read(state, start, number, opened)
+        return parts.Read(state, start, number, opened if stays else None)
 
     def _take(self, line: bytes, place: str, where: tuple | None = None):
         """Takes in the record of a line, or notes why it is none; `where` is its file, and its first byte and size."""
@@ -165,7 +147,7 @@ class Store(Arrays):
 
     def _take_last(self, line: bytes, path: Path, place: str):
         """The same of what follows the last newline: in a part it may be the half of a line that is being written."""
-        if not _is_part(path):
+        if not parts.is_part(path):
             self._take(line, place)
             return
         try:
@@ -244,7 +226,7 @@ class Store(Arrays):
             raise unwritable(self.folder, error) from error
 
     def _lock(self):
-        return self._held(self.folder / ".lock")
+        return held(self.folder / ".lock")
 
     def run_lock(self, identity: str, *, wait: bool = True):
         """Held while a process works on a run, so that no second one repeats it; a kill releases it.
@@ -252,22 +234,7 @@ class Store(Arrays):
         Without `wait`, a lock that another process holds raises Busy.
         """
         self._writable("locks")
-        return self._held(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0)
-
-    @contextlib.contextmanager
-    def _held(self, path: Path, timeout: float = -1):
-        """Holds a lock file; Busy if another process does for longer than `timeout` seconds (negative: wait)."""
-        lock = FileLock(path, timeout=timeout)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise Busy(path.stem) from error
-        except OSError as error:
-            raise unwritable(self.folder, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
+        return held(self.folder / "locks" / f"{identity}.lock", timeout=-1 if wait else 0)
 
     @property
     def name(self) -> str:
@@ -299,7 +266,7 @@ class Store(Arrays):
             aside = tuple(self._aside[line] for line in self._lines_aside())
             self._write_packed([path for path in self._read if path.name != PACKED])
             self._remove_strays()
-        self._remove_free_locks()
+        remove_free(self.folder / "locks")
         return Packed(records=len(self._lines), adopted=adopted, aside=aside)
 
     def _adopt(self) -> int:
@@ -325,14 +292,14 @@ class Store(Arrays):
                     self._lines[identity] = rival
                     self._aside.pop(rival.text, None)
 
-    def _write_packed(self, parts: list[Path]):
+    def _write_packed(self, packed: list[Path]):
         """Writes the packed file, and only then removes what it was made of."""
         try:
             if self._lines_aside():
                 self._put_lines_aside()
             with durable.replacing(self.folder / PACKED) as new, new.open("wb") as file:
                 file.writelines(self._lines[identity].text for identity in sorted(self._lines))
-            for path in parts:
+            for path in packed:
                 path.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self.folder, error) from error
@@ -345,13 +312,6 @@ class Store(Arrays):
         with durable.replacing(path) as file:
             file.write_bytes(earlier + b"".join(line for line in new if line not in earlier))
 
-    def _remove_free_locks(self):
-        """Removes the lock files that nobody holds: who waits for one that vanishes takes a new one."""
-        for path in (self.folder / "locks").glob("*.lock"):
-            # A system that removes no open file keeps it.
-            with contextlib.suppress(Busy, UserError, OSError), self._held(path, timeout=0):
-                path.unlink(missing_ok=True)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Packed:
@@ -360,53 +320,3 @@ class Packed:
     records: int
     adopted: int
     aside: tuple[str, ...]
-
-
-class _Read:
-    """What has been read of a file: its state then, where its last whole line ends, how many lines those are."""
-
-    __slots__ = ("end", "file", "lines", "state")
-
-    def __init__(self, state: tuple, end: int, count: int, file: lines.OpenFile):
-        self.state, self.end, self.lines, self.file = state, end, count, file
-
-
-def _is_part(path: Path) -> bool:
-    return path.name.startswith("part-")
-
-
-def _has_records(path: Path) -> bool:
-    """Whether a file holds records, or what is left of them: others, such as a study's journal, are left alone."""
-    if path.name == PACKED:
-        return True
-    with path.open("rb") as file:
-        return any(b'"id"' in line and b'"status"' in line for line in itertools.islice(file, 5))
-
-
-def drop_torn_line(path: str | os.PathLike):
-    """Cuts off what follows the last newline of a file, if there is one: a writer was killed inside that line."""
-    with contextlib.suppress(FileNotFoundError), open(path, "rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end and (file.seek(end - 1), file.read(1))[1] != b"\n":
-            end -= 1
-        file.truncate(end)
-
-
-def now() -> str:
-    """The time of day in UTC, to the second."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def records_folder(stem: str, given: str | None = None) -> Path:
-    """The folder of a recipe's records: `given`, $PRUNEPROXY_RECORDS/<stem>, or notebooks/records/<stem>."""
-    if given is not None:
-        return named_folder(given, "records")
-    if root := os.environ.get("PRUNEPROXY_RECORDS"):
-        return named_folder(os.path.expanduser(root), "records") / stem
-    return _project() / "notebooks" / "records" / stem
-
-
-def _project() -> Path:
-    """The nearest folder, from here upwards, that has notebooks/; else the current one."""
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)

@@ -4,14 +4,14 @@ import contextlib
 import io
 import random
 import shutil
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
 import hostile_data
 import hostile_values
+from faults import Late, in_time
 
 from pruneproxy import data
 from pruneproxy.__main__ import main
@@ -20,32 +20,12 @@ from pruneproxy.errors import UserError
 HANGS = 10  # seconds
 
 
-class Hung(BaseException):
-    """Nothing catches it on the way."""
-
-
-@contextlib.contextmanager
-def limited(seconds: int = HANGS) -> Iterator[None]:
-    """Raises Hung inside when so many seconds are over."""
-
-    def over(*_):
-        raise Hung
-
-    before = signal.signal(signal.SIGALRM, over)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def _judged(call: Callable[[], bool]) -> Counter:
     """Whether a call ended as it should; what else happened is counted."""
     try:
-        with limited():
+        with in_time(HANGS):
             return Counter(inputs=1, odd=not call())
-    except Hung:
+    except Late:
         return Counter(inputs=1, hangs=1)
     except Exception:
         return Counter(inputs=1, tracebacks=1)
