@@ -39,8 +39,9 @@ def test_a_run_that_kills_its_process_is_tried_again_and_the_others_go_on(tmp_pa
     states = [store.get(spec.id)["status"] for spec in specs]
     assert states == ["ok", "ok", "ok", "failed", "ok"] and outcome.missing == (specs[3].id,)
     record = store.get(specs[3].id)
-    assert "died 3 times" in record["error"] and "Died" in record["traceback"]
-    assert (tmp_path / "3").read_text() == "x" * workers.ATTEMPTS
+    assert "died 3 times by itself" in record["error"] and "Died" in record["traceback"]
+    # Before it was tried by itself it may have begun, or waited while another one killed its process.
+    assert workers.ATTEMPTS <= len((tmp_path / "3").read_text()) <= workers.ATTEMPTS + 1
 
 
 def test_a_run_that_fails_is_recorded_with_its_traceback(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from pruneproxy.runs import Conditions
 from pruneproxy.store import Damaged, Store
 from pruneproxy.workers.tasks import Task, in_worker
 
-ATTEMPTS = 3  # of a run whose process dies
+ATTEMPTS = 3  # of a run by itself, when a process has died that may have been at it
 
 
 class Broken(Exception):
@@ -59,7 +59,7 @@ def in_processes(
 def _alone(identity: str, left: dict, task: Task, store: Store, conditions: Conditions, made: Callable[[str], None]):
     """Tries a run again that was at work when a process died: if it is to blame, it takes nobody with it now."""
     spec = left[identity]
-    for _ in range(ATTEMPTS - 1):
+    for _ in range(ATTEMPTS):
         if runs.out_of_time(conditions):
             return
         with _pool(1, conditions.device) as pool:
@@ -69,7 +69,7 @@ def _alone(identity: str, left: dict, task: Task, store: Store, conditions: Cond
                 return
             except Broken:
                 continue
-    error = Died(f"its process died {ATTEMPTS} times, as when memory is short or a library crashes: try it by itself")
+    error = Died(f"its process died {ATTEMPTS} times by itself, as when memory is short or a library crashes")
     store.append(runs.failed(spec, error, conditions))
     del left[identity]
     made(identity)
