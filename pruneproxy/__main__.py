@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 
-from pruneproxy import __version__, stopping
+from pruneproxy import __version__, processes, stopping
 from pruneproxy.errors import UserError, printable
 
 # What a first signal does to a command: be noted by those that train, or take away what an import has begun.
@@ -96,6 +96,8 @@ def _add_run(commands):
 
 
 def _run(options):
+    if options.workers > 1:
+        processes.prepare()
     from pruneproxy import commands
 
     return commands.run(options, _say)

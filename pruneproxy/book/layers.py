@@ -5,7 +5,17 @@ from pathlib import Path
 import pruneproxy
 
 LAYERS = {
-    "Foundations": ("errors", "limits", "randomness", "specs", "durable", "stopping", "cache", "environment"),
+    "Foundations": (
+        "errors",
+        "limits",
+        "randomness",
+        "specs",
+        "durable",
+        "stopping",
+        "processes",
+        "cache",
+        "environment",
+    ),
     "Pure maths": (
         "examples",
         "scores",

@@ -1,6 +1,5 @@
 """Runs in processes of this machine. One that kills its process is tried again, alone, and then recorded as failed."""
 
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures import wait as wait_for
 from concurrent.futures.process import BrokenProcessPool
 
-from pruneproxy import runs, stopping
+from pruneproxy import processes, runs, stopping
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Damaged, Store
@@ -40,17 +39,19 @@ def in_processes(
     left, accidents = dict(wave), 0
     while left and not runs.out_of_time(conditions):
         before = len(left)
-        with _pool(workers, conditions.device) as pool:
+        begun = processes.context().Event()
+        with _pool(workers, conditions.device, begun) as pool:
             try:
                 _drain(pool, left, task, str(store.folder), conditions, made)
                 return
             except Broken as broken:
-                suspects = broken.running & left.keys()
+                suspects = broken.running & left.keys() if begun.is_set() else set()
         accidents = accidents + 1 if not suspects and len(left) == before else 0
         if accidents == ATTEMPTS:
             raise UserError(
-                f"expected processes that start, but they died {accidents} times with {len(left)} runs left: use fewer "
-                "workers if memory is short; every finished run is kept"
+                f"expected processes that start, but they died {accidents} times with {len(left)} runs left: a script "
+                'must do its work under `if __name__ == "__main__":`, and too many workers may lack memory; every '
+                "finished run is kept"
             )
         for identity in suspects:
             _alone(identity, left, task, store, conditions, made)
@@ -109,21 +110,25 @@ def _collect(futures: dict[Future, str], left: dict, made: Callable[[str], None]
                 left.pop(futures[future])
 
 
-def _pool(workers: int, device: str) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
+def _pool(workers: int, device: str, begun=None) -> ProcessPoolExecutor:
+    """Workers that are started as they are needed; the event `begun` is set by the first that is ready."""
+    processes.prepare()  # again, should the server have died
+    context = processes.context()
     slots = context.Queue()
     for slot in range(workers):
         slots.put(slot)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(slots, device))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(slots, device, begun))
 
 
-def _start_worker(slots, device: str):
+def _start_worker(slots, device: str, begun):
     """Gives this worker its GPU, and makes it stop and end with its parent: an orphan would train on, unseen."""
     stopping.obey_parent()
     if device == "cuda" and "CUDA_VISIBLE_DEVICES" not in os.environ and (count := _gpu_count()) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = str(slots.get() % count)
     warnings.simplefilter("ignore", Damaged)  # the process that has started this one has said it
     stopping.end_with_parent()
+    if begun is not None:
+        begun.set()
 
 
 def _gpu_count() -> int:

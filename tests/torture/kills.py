@@ -125,14 +125,27 @@ def _strike(process: subprocess.Popen, victim: str, chance: random.Random, withi
         if victim != "worker":
             (os.killpg if victim == "group" else os.kill)(process.pid, signal.SIGKILL)
             return 1
-        struck += _strike_one_of(_children(process.pid))
+        struck += _strike_one_of(_workers(process.pid))
     return struck
 
 
+def _workers(parent: int) -> list[int]:
+    """The worker processes of a command: children of the server that it has started."""
+    return [one for server in _children(parent) if _serves(server) for one in _children(server)]
+
+
 def _children(parent: int) -> list[int]:
-    """The worker processes of a command, without the helpers of Python's own."""
-    found = [int(name) for name in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-    return [one for one in found if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    try:
+        return [int(name) for name in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    except OSError:  # it has just ended
+        return []
+
+
+def _serves(process: int) -> bool:
+    try:
+        return b"forkserver" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _strike_one_of(processes: list[int]) -> bool:
