@@ -44,6 +44,28 @@ def test_a_run_that_kills_its_process_is_tried_again_and_the_others_go_on(tmp_pa
     assert workers.ATTEMPTS <= len((tmp_path / "3").read_text()) <= workers.ATTEMPTS + 1
 
 
+UNGUARDED = """
+import sys
+sys.path.insert(0, {tests!r})
+from faults import Deadly
+from pruneproxy import workers
+from pruneproxy.errors import UserError
+from pruneproxy.store import Store
+store = Store({folder!r})
+try:
+    workers.run_all([Deadly(folder={folder!r}, deaths=0)], store, workers=2)
+except UserError as error:
+    print(len(store), error)
+"""
+
+
+def test_a_script_without_a_guard_is_told_so_and_no_run_is_blamed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "records")))
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("0 expected processes that start") and "__main__" in done.stdout
+
+
 def test_a_run_that_fails_is_recorded_with_its_traceback(tmp_path, monkeypatch):
     def fails(self, store, conditions):
         raise ZeroDivisionError("nothing to divide by")
