@@ -5,12 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from pruneproxy.book import contents, execute
+from pruneproxy.book import contents, execute, making
 from pruneproxy.book.parameters import check_parameters, parameter_names
 from pruneproxy.errors import UserError
 
@@ -124,6 +125,39 @@ def test_executing_leaves_the_source_and_hides_the_injected_parameters(tmp_path)
     assert cells[-1].outputs[0].data["text/plain"] == "21"
     assert "remove-cell" in injected.metadata.tags
     assert seen[0][0] == source and seen[0][1] > 0
+
+
+def test_a_page_is_made_again_only_when_something_that_it_rests_on_has_changed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNEPROXY_CACHE", str(tmp_path / "kept"))
+    content, lines = small_notebook(), tmp_path / "lines.txt"
+    content.cells[-1].source += f"\nwith open({str(lines)!r}, 'a') as file:\n    print('run', file=file)"
+    source = written(content, tmp_path / "source.ipynb")
+    job = execute.Job(source=source, output=tmp_path / "out.ipynb", parameters={"factor": 3}, rests_on=("records",))
+    execute.run(job)
+    first = job.output.read_bytes()
+    job.output.unlink()
+    execute.run(job)
+    assert job.output.read_bytes() == first and lines.read_text() == "run\n"
+    changed = [{"rests_on": ("others",)}, {"parameters": {"factor": 4}}, {"rests_on": None}]
+    for count, change in enumerate(changed, 2):
+        execute.run(replace(job, **change))
+        assert lines.read_text() == count * "run\n"
+    source.write_text(source.read_text().replace("'run'", "'run', 1"))
+    execute.run(job)
+    assert lines.read_text().endswith("run 1\n")
+
+
+def test_pages_rest_on_the_records_and_on_those_that_are_asked_for(tmp_path):
+    def digest():
+        return making.rests_on(tmp_path, {"records": str(tmp_path / "mine")})
+
+    (tmp_path / "notebooks/records/hp_space").mkdir(parents=True)
+    (tmp_path / "mine").mkdir()
+    found = [digest()]
+    for folder in ("notebooks/records/hp_space", "mine"):
+        (tmp_path / folder / "records.jsonl").write_text("{}")
+        found.append(digest())
+    assert len(set(found)) == 3 and digest() == found[-1]
 
 
 def test_an_unknown_parameter_is_an_error_that_names_the_valid_ones(tmp_path):

@@ -1,5 +1,7 @@
 """Notebooks run by papermill, several at once, each into a file of its own; the source notebooks are not changed."""
 
+import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -14,6 +16,7 @@ import nbformat
 import papermill
 
 from pruneproxy import stopping
+from pruneproxy.cache import cached
 from pruneproxy.errors import UserError
 
 INJECTED = "injected-parameters"
@@ -21,20 +24,37 @@ INJECTED = "injected-parameters"
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One notebook to run: `source` with `parameters`, into `output`; a cell may take `timeout` seconds."""
+    """One notebook to run: `source` with `parameters`, into `output`; a cell may take `timeout` seconds.
+
+    `rests_on` names what its page rests on beside the package, itself and the parameters, such as a digest of records:
+    while all of it stays, the page that was made before is taken. None has it run in any case.
+    """
 
     source: Path
     output: Path
     parameters: Mapping[str, object] = field(default_factory=dict)
     timeout: int = 600
+    rests_on: tuple[str, ...] | None = None
 
 
 def run(job: Job) -> float:
     """Seconds that the notebook took; an error in a cell is a UserError, and the partial notebook is kept."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    if job.rests_on is None:
+        _execute(job)
+    else:
+        digest = hashlib.sha256(job.source.read_bytes()).hexdigest()
+        words = (job.source.name, digest, sorted(job.parameters.items()), *job.rests_on)
+        page = cached("page", words, lambda: _execute(job))
+        job.output.write_text(json.dumps(page, ensure_ascii=False, indent=1), encoding="utf-8")
+    return time.perf_counter() - start
+
+
+def _execute(job: Job) -> dict:
+    """Runs a notebook into its output, and returns what is in there."""
     # papermill warns about names whose annotation it cannot read, and sets them all the same.
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    start = time.perf_counter()
     try:
         papermill.execute_notebook(
             str(job.source),
@@ -52,7 +72,7 @@ def run(job: Job) -> float:
         ) from None
     hide_injected_parameters(job.output)
     show_scale(job.output, job.parameters.get("scale"))
-    return time.perf_counter() - start
+    return json.loads(job.output.read_text(encoding="utf-8"))
 
 
 def run_all(jobs: Iterable[Job], *, workers: int = 2, report: Callable[[Job, float], None] | None = None) -> None:

@@ -1,15 +1,19 @@
 """The whole book, step by step: stage the pages, run the notebooks, write what the records say, build the HTML."""
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
 
 import nbformat
 
 from pruneproxy.book import contents, evidence, execute, html, pages
 from pruneproxy.book.parameters import check_parameters, parameter_names
+from pruneproxy.cache import folders_hash
 from pruneproxy.errors import UserError
+from pruneproxy.recipes import RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +60,19 @@ def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: P
     known = parameter_names(notebook)
     check_parameters(notebook, config.parameters)
     chosen = {name: value for name, value in usual.items() if name in known} | dict(config.parameters)
-    return execute.Job(source=notebook, output=source / notebook.relative_to(config.root), parameters=chosen)
+    output = source / notebook.relative_to(config.root)
+    return execute.Job(source=notebook, output=output, parameters=chosen, rests_on=rests_on(config.root, chosen))
+
+
+def rests_on(root: Path, parameters: Mapping[str, object]) -> tuple[str, ...]:
+    """What pages rest on beside code and parameters: the records, and the versions of all that is installed."""
+    folders = {root / evidence.RECORDS / stem for stem in RECIPES} | {Path(str(parameters.get("records", root)))}
+    return folders_hash(sorted(folders)), _versions()
+
+
+@functools.cache
+def _versions() -> str:
+    return " ".join(sorted(f"{one.name}-{one.version}" for one in distributions()))
 
 
 def recipe_read(notebook: Path, stems: Iterable[str]) -> str:
