@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pack(commands)
     _add_claims(commands)
     _add_decide(commands)
+    _add_show(commands)
     _add_verify(commands)
     _add_ask(commands)
     _add_data(commands)
@@ -195,6 +196,24 @@ def _decide(options):
     from pruneproxy import commands
 
     return commands.decide(options, _say)
+
+
+def _add_show(commands):
+    parser = _command(commands, "show", _show, "run one page of the book with other parameters, and make its HTML")
+    parser.add_argument("page", metavar="PAGE", help="such as hp_space/2-landscape")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="k=v", help="a parameter of the notebook; repeatable"
+    )
+    parser.add_argument("--output", default=".", metavar="FOLDER", help="where _build is made (default: here)")
+    parser.add_argument("--take", metavar="FOLDER", help="write the page's tables as CSV and its figures there, too")
+    parser.add_argument("--figures", default="svg", metavar="KIND", help="of figures that are taken: svg, pdf or png")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
+
+
+def _show(options):
+    from pruneproxy import commands
+
+    return commands.show(options, _say)
 
 
 def _add_verify(commands):

@@ -4,7 +4,9 @@ import contextlib
 import re
 import sys
 import warnings
+import webbrowser
 from dataclasses import asdict
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -17,7 +19,7 @@ from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
-from pruneproxy.store import Damaged, Store, records_folder
+from pruneproxy.store import Damaged, Store, project_folder, records_folder
 from pruneproxy.workers.remote import Scheduler
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -137,6 +139,31 @@ def _status_line(name, scale, specs, store) -> str:
     text = f"{name:18} {scale:6} {len(specs) - len(missing):6} done {len(missing):6} missing"
     text += f" ({failed} failed)" if failed else ""
     return text + (f"   about {duration(seconds_left(missing, specs, store))} of one worker" if missing else "")
+
+
+def show(options, say) -> int:
+    """Runs one page of the book with changed parameters; says where its HTML and what was taken out of it lie."""
+    root = project_folder()
+    try:
+        from pruneproxy.book import showing
+        from pruneproxy.book.__main__ import assignment
+    except ImportError as error:
+        raise UserError(f"pages need the extra: pip install 'pruneproxy[book]' ({error})") from error
+    wanted = showing.Shown(
+        page=options.page,
+        root=root,
+        output=Path(options.output),
+        parameters=dict(map(assignment, options.set)),
+        take=None if options.take is None else Path(options.take),
+        figures=options.figures,
+    )
+    page, files = showing.show(wanted)
+    if files:
+        say(f"{len(files)} tables and figures in {wanted.take}")
+    say(f"open {page.resolve()}")
+    if options.open:
+        webbrowser.open(page.resolve().as_uri())
+    return 0
 
 
 def verify(options, say) -> int:

@@ -1,6 +1,7 @@
 """What every notebook does first: check its parameters, get its records, say what was cut and where it ran."""
 
 import ast
+import os
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pruneproxy.store import Store, records_folder
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
 LITERALS = (bool, int, float, str, tuple, list)
 COMMON = ("scale", "device", "records", "missing")
+EXPORTED = "PRUNEPROXY_EXPORTED"  # a kind of figure: outputs hold it beside the picture, and tables as CSV
 
 
 def assigned(source: str) -> list[str]:
@@ -178,6 +180,18 @@ def display(width: int = 160):
         "display.float_format",
         "{:.4g}".format,
     )
+    if kind := os.environ.get(EXPORTED):
+        _export(kind)
+
+
+def _export(figures: str):
+    """Has the outputs of this kernel hold what can be taken out of them: tables in full digits, figures that scale."""
+    from IPython import get_ipython
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("png", figures)
+    tables = get_ipython().display_formatter.mimebundle_formatter
+    tables.for_type(pd.DataFrame, lambda frame, **_: {"text/csv": frame.to_csv()})
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:

@@ -2,7 +2,7 @@
 
 from pruneproxy.errors import Damaged
 from pruneproxy.store.locks import Busy
-from pruneproxy.store.places import drop_torn_line, now, records_folder
+from pruneproxy.store.places import drop_torn_line, now, project_folder, records_folder
 from pruneproxy.store.records import Store
 
-__all__ = ["Busy", "Damaged", "Store", "drop_torn_line", "now", "records_folder"]
+__all__ = ["Busy", "Damaged", "Store", "drop_torn_line", "now", "project_folder", "records_folder"]

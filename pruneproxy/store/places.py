@@ -28,10 +28,10 @@ def records_folder(stem: str, given: str | None = None) -> Path:
         return named_folder(given, "records")
     if root := os.environ.get("PRUNEPROXY_RECORDS"):
         return named_folder(os.path.expanduser(root), "records") / stem
-    return _project() / "notebooks" / "records" / stem
+    return project_folder() / "notebooks" / "records" / stem
 
 
-def _project() -> Path:
+def project_folder() -> Path:
     """The nearest folder, from here upwards, that has notebooks/; else the current one."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here)
