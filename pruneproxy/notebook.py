@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import workers
+from pruneproxy.cache import cached, folders_hash
 from pruneproxy.errors import UserError, choose
+from pruneproxy.evidence.verdicts import Verdict
 from pruneproxy.recipes import RECIPES, standing
 from pruneproxy.runs.records import Records, select, trained
-from pruneproxy.specs import check_names
+from pruneproxy.specs import check_names, from_dict, to_dict
 from pruneproxy.store import Store, records_folder
 
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
@@ -159,11 +161,19 @@ class Study:
         return pd.DataFrame(rows, columns=columns).set_index("claim")
 
     @cached_property
-    def _verdicts(self) -> list:
-        stem, judge = self.recipe.stem, self.recipe.judge
-        family = {other: one.tested for other, one in standing.beside(self.store.folder, stem).items()}
+    def _verdicts(self) -> list[Verdict]:
+        """All verdicts, made once for all pages that show the same records at the same scale."""
+        folder = self.store.folder
+        near = [folder, *(folder.parent / other for other in RECIPES if folder.name == self.recipe.stem)]
+        others = {name: value for name, value in self.overrides.items() if name != "experiments"}
+        words = (self.recipe.stem, self.scale, sorted(others.items()), folders_hash(near))
+        found = cached("verdicts", words, lambda: [to_dict(one) for one in self._graded()])
+        return [from_dict(Verdict, one) for one in found]
+
+    def _graded(self) -> list[Verdict]:
+        others = [p for values in standing.beside(self.store.folder, self.recipe.stem).values() for p in values]
         look = standing.look_at(self.recipe, self.scale, self.cases)
-        return judge.evaluate(self.judged, scale=self.scale, others=standing.others(family, stem), look=look)
+        return self.recipe.judge.evaluate(self.judged, scale=self.scale, others=others, look=look)
 
 
 def display(width: int = 160):

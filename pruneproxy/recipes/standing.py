@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from pruneproxy.cache import cached, folders_hash
 from pruneproxy.errors import choose
 from pruneproxy.evidence.verdicts import LOOKS, Tested, Verdict, p_values
 from pruneproxy.recipes import RECIPES
@@ -37,6 +38,12 @@ class Standing:
         """Every claim with what the records say of it."""
         specs = [spec for case in self.cases for spec in self.recipe.grid(case)]
         return self.recipe.judge.tested(self.recipe.frame(select(self.store, specs), self.cases))
+
+    @cached_property
+    def p_values(self) -> list[float]:
+        """Its part of the book's family."""
+        about = (*_about(self.recipe.stem, self.store.folder), self.scale)
+        return cached("p-values", about, lambda: p_values(self.tested))
 
 
 def look_at(recipe, scale: str, cases: Sequence) -> int | None:
@@ -88,10 +95,13 @@ def complete_seeds(recipe, case, store: Store, *, growing: bool = False) -> int:
 
 def largest_scale(recipe, store: Store) -> str:
     """The largest scale of which a case is complete; `smoke` when there is none."""
-    for scale in recipe.scales:
-        if complete_cases(recipe, recipe.cases(scale), store):
-            return scale
-    return "smoke"
+    complete = (scale for scale in recipe.scales if complete_cases(recipe, recipe.cases(scale), store))
+    return cached("scale", _about(recipe.stem, store.folder), lambda: next(complete, "smoke"))
+
+
+def _about(stem: str, folder: Path) -> tuple[str, str]:
+    """What an answer about a paper's records alone rests on."""
+    return stem, folders_hash([folder])
 
 
 def standing(stem: str, *, scale: str | None = None, records: str | None = None) -> Standing:
@@ -110,24 +120,25 @@ def verdicts(
 
 def graded(found: Mapping[str, Standing]) -> dict[str, list[Verdict]]:
     """The verdicts on some papers, corrected over these and the papers whose records lie beside theirs."""
-    family = {stem: one.tested for stem, one in found.items()}
+    family = {stem: one.p_values for stem, one in found.items()}
     for stem, one in found.items():
-        family |= {other: near.tested for other, near in beside(one.store.folder, stem, family).items()}
+        family |= beside(one.store.folder, stem, family)
     return {
-        stem: one.recipe.judge.graded(one.tested, scale=one.scale, others=others(family, stem), look=one.look)
+        stem: one.recipe.judge.graded(
+            one.tested,
+            scale=one.scale,
+            others=[p for other, values in family.items() if other != stem for p in values],
+            look=one.look,
+        )
         for stem, one in found.items()
     }
 
 
-def beside(folder: Path, stem: str, known: Iterable[str] = ()) -> dict[str, Standing]:
-    """The papers whose records lie in folders beside the one that is named after `stem`."""
-    return {
-        other: standing(other, records=str(folder.parent / other))
-        for other in RECIPES
-        if folder.name == stem and other not in (stem, *known) and (folder.parent / other).is_dir()
-    }
+def beside(folder: Path, stem: str, known: Iterable[str] = ()) -> dict[str, list[float]]:
+    """The p-values of the papers whose records lie in folders beside the one that is named after `stem`."""
+    near = {other: folder.parent / other for other in RECIPES if other not in (stem, *known)}
+    return {other: _p_values(other, place) for other, place in near.items() if folder.name == stem and place.is_dir()}
 
 
-def others(family: Mapping[str, Mapping[str, Tested]], stem: str) -> list[float]:
-    """The p-values of all papers but one."""
-    return [p for other, tested in family.items() if other != stem for p in p_values(tested)]
+def _p_values(stem: str, folder: Path) -> list[float]:
+    return cached("p-values", _about(stem, folder), lambda: p_values(standing(stem, records=str(folder)).tested))
