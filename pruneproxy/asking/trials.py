@@ -1,10 +1,11 @@
 """One training of a network, or of a cheaper copy, as a run whose record is kept."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from pruneproxy import environment, workers
+from pruneproxy import environment, stopping, workers
 from pruneproxy.asking.copies import ALL
 from pruneproxy.asking.subject import Subject, on
 from pruneproxy.errors import UserError
@@ -12,6 +13,7 @@ from pruneproxy.runs import Conditions, Kind
 from pruneproxy.stopping import Deadline
 from pruneproxy.store import Store
 from pruneproxy.surgery import foreign
+from pruneproxy.workers.remote import Scheduler
 
 
 class OfSubject(Kind):
@@ -60,24 +62,31 @@ def asked(subject: Subject, copy: str, settings: dict, seed: int) -> Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Where trainings are made: in which store, by how many workers, on what, and until when."""
+    """Where trainings are made: in which store, by how many workers or whose, on what, and until when."""
 
     store: Store
     workers: int = 1
     device: str = "cpu"
+    dask: str | None = None
     deadline: Deadline | None = None
     on_record: Callable[[str, int, int], None] | None = None
 
     def made(self, trainings: Sequence[Kind]) -> bool:
         """Makes what is missing; whether all is there then. One that failed is an error."""
-        outcome = workers.run_all(
-            trainings,
-            self.store,
-            workers=self.workers,
-            device=self.device,
-            budget=None if self.deadline is None else max(0.0, self.deadline.left),
-            on_record=self.on_record,
-        )
+        if all(training.id in self.store for training in trainings):
+            return True
+        with contextlib.nullcontext() if self.dask is None else Scheduler(self.dask) as scheduler:
+            outcome = workers.run_all(
+                trainings,
+                self.store,
+                workers=self.workers,
+                device=self.device,
+                scheduler=scheduler,
+                budget=None if self.deadline is None else max(0.0, self.deadline.left),
+                on_record=self.on_record,
+            )
+        if outcome.trouble and not stopping.heard():
+            raise UserError(f"{outcome.trouble}; what was trained is kept, the same call goes on")
         failed = [record for record in map(self.store.get, outcome.missing) if record is not None]
         if failed:
             raise UserError(f"expected trainings that end, but one failed with {failed[0]['error']}")
