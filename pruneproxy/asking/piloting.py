@@ -83,6 +83,8 @@ class Pilot:
                 f"{one.loss.value:.2g} points [{one.loss.low:.2g}, {one.loss.high:.2g}], no more than the margin of "
                 f"{self.margin:.2g} ({rests})."
             )
+        if not self.answers:
+            return f"It cannot be told yet whether {self.name} may be tuned on a copy: no setting has more seeds ({rests})."
         unsure = [one for one in self.answers if one.verdict == "cannot tell"]
         if unsure:
             return f"It cannot be told whether {self.name} may be tuned on a copy: {unsure[0].why} ({rests})."

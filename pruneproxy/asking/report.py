@@ -59,7 +59,7 @@ def as_json(found: Pilot) -> str:
 
 def as_html(found: Pilot) -> str:
     """A page that needs nothing beside it."""
-    shown = found.advice or found.answers[0].copy
+    shown = found.advice or next(copy for copy in found.scores["copy"] if copy != ITSELF)
     parts = [
         "" if found.complete else "<p>The budget was spent before all was tried; the same command goes on.</p>",
         pages.picture(losses(found), f"Loss and interval of every copy over its share of time. {found.sentence}"),

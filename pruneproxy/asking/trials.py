@@ -1,9 +1,13 @@
 """One training of a network, or of a cheaper copy, as a run whose record is kept."""
 
 import contextlib
+import importlib.metadata
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
+
+import cloudpickle
 
 from pruneproxy import environment, stopping, workers
 from pruneproxy.asking.copies import ALL
@@ -26,9 +30,20 @@ class OfSubject(Kind):
         self.__dict__["_subject"] = subject
         return self
 
+    def __getstate__(self) -> dict:
+        """With its subject as it is, wherever its functions were written: in a notebook, or in a file of the reader's."""
+        subject = self.__dict__.get("_subject")
+        packed = subject if isinstance(subject, bytes) else cloudpickle.dumps(subject)
+        return self.__dict__ | {"_subject": packed}
+
+    def __setstate__(self, state: dict):
+        self.__dict__.update(state)
+
     @property
     def asked_about(self) -> Subject:
-        """The subject."""
+        """The subject; in another process unpacked when it is needed, so that what is missing there fails the run."""
+        if isinstance(self.__dict__["_subject"], bytes):
+            self.of(cloudpickle.loads(self.__dict__["_subject"]))
         return self.__dict__["_subject"]
 
 
@@ -75,6 +90,8 @@ class Bench:
         """Makes what is missing; whether all is there then. One that failed is an error."""
         if all(training.id in self.store for training in trainings):
             return True
+        if self.dask is not None:
+            take_along(trainings[0].asked_about)
         with contextlib.nullcontext() if self.dask is None else Scheduler(self.dask) as scheduler:
             outcome = workers.run_all(
                 trainings,
@@ -95,3 +112,15 @@ class Bench:
     def record(self, training: Kind) -> dict | None:
         """The record of a training that is there."""
         return self.store.get(training.id) if training.id in self.store else None
+
+
+def take_along(subject: Subject) -> None:
+    """Has the reader's own functions travel as they are: the workers of a cluster need not have the files they are in.
+
+    What these files import must be there.
+    """
+    installed = {"pruneproxy", "__main__", *importlib.metadata.packages_distributions()}
+    for function in (subject.factory, subject.train):
+        module = inspect.getmodule(function)
+        if module is not None and module.__name__.partition(".")[0] not in installed:
+            cloudpickle.register_pickle_by_value(module)
