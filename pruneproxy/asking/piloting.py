@@ -84,7 +84,8 @@ class Pilot:
                 f"{self.margin:.2g} ({rests})."
             )
         if not self.answers:
-            return f"It cannot be told yet whether {self.name} may be tuned on a copy: no setting has more seeds ({rests})."
+            said = f"It cannot be told yet whether {self.name} may be tuned on a copy"
+            return f"{said}: no setting was trained with more seeds ({rests})."
         unsure = [one for one in self.answers if one.verdict == "cannot tell"]
         if unsure:
             return f"It cannot be told whether {self.name} may be tuned on a copy: {unsure[0].why} ({rests})."

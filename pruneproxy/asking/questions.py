@@ -92,9 +92,7 @@ def retune(
 def _subject(factory, data: Data, space: Space, example: Example | None) -> Subject:
     train = trained_on(data)
     if example is None and not isinstance(train, Trainer):
-        raise UserError(
-            "expected example= with a training function, got none: give a mini-batch of the network's inputs"
-        )
+        raise UserError("expected an example with a training function, got none: give a mini-batch of inputs")
     name = getattr(factory, "__name__", type(factory).__name__)
     return Subject(
         name="the network" if name == "<lambda>" else name,

@@ -31,7 +31,7 @@ class OfSubject(Kind):
         return self
 
     def __getstate__(self) -> dict:
-        """With its subject as it is, wherever its functions were written: in a notebook, or in a file of the reader's."""
+        """With its subject, wherever its functions were written: in a notebook, or in a file of the reader's."""
         subject = self.__dict__.get("_subject")
         packed = subject if isinstance(subject, bytes) else cloudpickle.dumps(subject)
         return self.__dict__ | {"_subject": packed}
