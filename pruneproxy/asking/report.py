@@ -16,17 +16,16 @@ COLOURS = dict(zip(VERDICTS, pages.COLOURS.values(), strict=True))
 
 
 def losses(found: Pilot, *, ax: Axes | None = None) -> Axes:
-    """What the choice of every copy loses, with its interval, over the copy's share of the network's time."""
-    ax = figures.new_axes(ax)
-    ax.axhspan(-found.margin, found.margin, color="0.93", label="within the margin")
-    for one in found.answers:
+    """What the choice of every copy loses, with its interval, the cheapest copy on top."""
+    ax = figures.new_axes(ax, height=3.2)
+    ax.axvspan(-found.margin, found.margin, color="0.93")
+    for row, one in enumerate(found.answers):
         ends = [[one.loss.value - one.loss.low], [one.loss.high - one.loss.value]]
-        ax.errorbar(100 * one.share, one.loss.value, ends, fmt="o", capsize=4, color=COLOURS[one.verdict])
-        place = (100 * one.share, one.loss.value)
-        ax.annotate(f"{one.copy}: {one.verdict}", place, xytext=(6, 6), textcoords="offset points")
-    ax.set(xlabel="time of a training, % of the network's", ylabel="points that its choice loses")
-    ax.set_xlim(left=0)
-    ax.legend(loc="upper left", frameon=False)
+        ax.errorbar(one.loss.value, row, xerr=ends, fmt="o", capsize=4, color=COLOURS[one.verdict])
+    labels = [f"{one.copy}, {one.share:.0%} of the time:\n{one.verdict}" for one in found.answers]
+    ax.set_yticks(range(len(labels)), labels)
+    ax.invert_yaxis()
+    ax.set(xlabel="points that its choice loses on the network", title="grey: within the margin")
     return ax
 
 
@@ -62,7 +61,7 @@ def as_html(found: Pilot) -> str:
     shown = found.advice or next(copy for copy in found.scores["copy"] if copy != ITSELF)
     parts = [
         "" if found.complete else "<p>The budget was spent before all was tried; the same command goes on.</p>",
-        pages.picture(losses(found), f"Loss and interval of every copy over its share of time. {found.sentence}"),
+        pages.picture(losses(found), f"Loss of every copy with its interval, cheapest first. {found.sentence}"),
         _table(found),
         pages.picture(ordered(found, shown), f"Score of every setting on the copy {shown} and on the network."),
         f"<p>Of these settings the network itself likes best: {html.escape(pages.words(found.best))}.</p>",

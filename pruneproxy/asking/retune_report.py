@@ -16,25 +16,25 @@ COLOURS = dict(zip(VERDICTS, pages.COLOURS.values(), strict=True))
 
 def loss(found: Retuning, *, ax: Axes | None = None) -> Axes:
     """What keeping the setting loses against the best one that was tried, with its interval, beside the margin."""
-    ax = figures.new_axes(ax)
+    ax = figures.new_axes(ax, height=2.0)
     ends = [[found.loss.value - found.loss.low], [found.loss.high - found.loss.value]]
-    ax.axvspan(-found.margin, found.margin, color="0.93", label="within the margin")
-    ax.errorbar(found.loss.value, 0, xerr=ends, fmt="o", capsize=4, color=COLOURS[found.verdict], label=found.verdict)
-    ax.set(xlabel="points that keeping the setting loses on the pruned network", yticks=[], ylim=(-1, 1))
-    ax.legend(loc="upper left", frameon=False)
+    ax.axvspan(-found.margin, found.margin, color="0.93")
+    ax.errorbar(found.loss.value, 0, xerr=ends, fmt="o", capsize=4, color=COLOURS[found.verdict])
+    ax.set_yticks([0], [found.verdict])
+    ax.set(xlabel="points that keeping the setting loses on the pruned network", title="grey: within the margin")
     return ax
 
 
 def gains(found: Retuning, *, ax: Axes | None = None) -> Axes:
     """The expected gain of a search over the number of its trials, and over the time that these take."""
-    ax = figures.new_axes(ax)
+    ax = figures.new_axes(ax, height=3.2)
     ax.axhspan(0, found.margin, color="0.93", label="within the margin")
     ax.plot(list(found.gains), list(found.gains.values()), "o-", color=pages.COLOURS["good"])
     ax.set(xlabel="trials of a search on the pruned network", ylabel="points that it is expected to gain")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    minutes = found.seconds / 60
-    above = ax.secondary_xaxis("top", functions=(lambda trials: trials * minutes, lambda spent: spent / minutes))
-    above.set_xlabel("minutes of training")
+    cost = found.seconds
+    above = ax.secondary_xaxis("top", functions=(lambda trials: trials * cost, lambda spent: spent / cost))
+    above.set_xlabel("seconds of training")
     ax.legend(loc="upper left", frameon=False)
     return ax
 
@@ -53,7 +53,7 @@ def as_html(found: Retuning) -> str:
         pages.picture(loss(found), f"Loss of keeping the setting, with its interval and the margin. {found.sentence}"),
         f"<p>Kept: {html.escape(pages.words(found.kept))}; with it the network {dense} before it is pruned. "
         f"Best of those tried on the pruned network: {html.escape(pages.words(found.best))}.</p>",
-        pages.picture(gains(found), "Expected gain of a search over its trials, and over its minutes of training."),
+        pages.picture(gains(found), "Expected gain of a search over its trials, and over its seconds of training."),
         pages.table(("trials of a search", "expected gain, points", "seconds of training"), rows),
         pages.meanings(VERDICTS),
         "<p>The loss is the mean score of the pruned network with the best setting minus that with the kept one, over "
