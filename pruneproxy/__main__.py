@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_status(commands)
     _add_pack(commands)
+    _add_export(commands)
     _add_claims(commands)
     _add_decide(commands)
     _add_verify(commands)
@@ -157,6 +158,22 @@ def _pack(options):
 
     for line in commands.pack(options):
         _print(line)
+
+
+def _add_export(commands):
+    parser = _command(
+        commands, "export", _export, "write records as one table: CSV, or Parquet where pyarrow is installed"
+    )
+    parser.add_argument("source", nargs="?", metavar="RECIPE|FOLDER", help="whose records (default: all recipes')")
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument("--parquet", metavar="FILE", help="the file to write; needs `pip install pyarrow`")
+    form.add_argument("--csv", metavar="FILE", help="the file to write")
+
+
+def _export(options):
+    from pruneproxy import commands
+
+    _print(commands.export(options))
 
 
 def _add_claims(commands):

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -18,6 +19,7 @@ from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
 from pruneproxy.stopping import seconds
 from pruneproxy.store import Damaged, Store, records_folder
+from pruneproxy.store import export as exporting
 from pruneproxy.workers.remote import Scheduler
 
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
@@ -233,6 +235,24 @@ def pack(options) -> list[str]:
         lines.append(f"{packed.adopted} records without checksums were believed and have theirs now")
     lines += [f"put aside in {store.folder / 'aside.txt'}: {reason}" for reason in packed.aside]
     return lines
+
+
+def export(options) -> str:
+    """Writes the records of a recipe, of all of them or of a folder as a table, and says what is in it."""
+    if options.parquet:
+        exporting.check_parquet()
+    if options.source is None or options.source in RECIPES:
+        folders = {name: records_folder(name) for name in _stems(options.source)}
+    elif (folder := records_folder("", options.source)).is_dir():
+        folders = {folder.name: folder}
+    else:
+        raise UserError(
+            f"expected a recipe ({', '.join(RECIPES)}) or a folder of records, got {options.source!r}: there is none"
+        )
+    table = exporting.frame({name: Store(folder) for name, folder in folders.items()})
+    path = Path(options.parquet or options.csv)
+    (exporting.write_parquet if options.parquet else exporting.write_csv)(table, path)
+    return f"{len(table)} records, {len(table.columns)} columns in {path}"
 
 
 def claims(options) -> list[dict]:

@@ -80,6 +80,19 @@ def test_data_are_given_in_many_ways(tmp_path):
             questions.trained_on(wrong)
 
 
+def test_other_tensors_are_other_data():
+    labels = torch.arange(40) % 2
+    first, second = torch.zeros(2, 40, 6).add(torch.arange(6.0)).add(torch.tensor([[[0.0]], [[1.0]]]))
+    digests = {questions.subject(table, (inputs, labels), SPACE).digest for inputs in (first, second, first)}
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize("space", [{"lr": [0.1]}, {"lr": tuning.linear(0.1, 0.1)}, {}])
+def test_a_space_of_one_point_is_one_sentence(space):
+    with pytest.raises(UserError, match="expected"):
+        pruneproxy.pilot(mlp, few(), space)
+
+
 def test_a_function_that_trains_needs_an_example():
     with pytest.raises(UserError, match="expected an example"):
         pruneproxy.pilot(table, regression, SPACE)

@@ -55,9 +55,9 @@ def pilot(
 
     >>> print(pruneproxy.pilot(build, "digits", {"lr": tuning.log(1e-3, 1)}, budget="5m"))
     """
-    subject = _subject(factory, data, space, example)
-    chosen = _plan(subject, plan, copies=tuple(proxies), settings=settings, budget=budget)
-    return asking.pilot(subject, chosen, records=records, on_record=on_record)
+    about = subject(factory, data, space, example)
+    chosen = _plan(about, plan, copies=tuple(proxies), settings=settings, budget=budget)
+    return asking.pilot(about, chosen, records=records, on_record=on_record)
 
 
 def retune(
@@ -83,14 +83,17 @@ def retune(
 
     >>> print(pruneproxy.retune(build, "digits", {"lr": tuning.log(1e-3, 1)}, {"lr": 0.1}, keep=0.3))
     """
-    subject = _subject(factory, data, space, example)
-    chosen = _plan(subject, plan, settings=settings, budget=budget)
-    kept = best_of_pilot(subject, records, chosen.seed) if setting is None else setting
-    return asking.retune(subject, kept, keep=keep, method=method, plan=chosen, records=records, on_record=on_record)
+    about = subject(factory, data, space, example)
+    chosen = _plan(about, plan, settings=settings, budget=budget)
+    kept = best_of_pilot(about, records, chosen.seed) if setting is None else setting
+    return asking.retune(about, kept, keep=keep, method=method, plan=chosen, records=records, on_record=on_record)
 
 
-def _subject(factory, data: Data, space: Space, example: Example | None) -> Subject:
-    train = trained_on(data)
+def subject(factory: Callable[[], nn.Module], data: Data, space: Space, example: Example | None = None) -> Subject:
+    """What is asked about; a space in which nothing can be chosen is an error."""
+    train, dimensions = trained_on(data), written(space)
+    if all(len(set(one.choices or (one.low, one.high))) == 1 for one in dimensions):
+        raise UserError(f"expected a space with something to choose, got one point, {space}: widen a range")
     if example is None and not isinstance(train, Trainer):
         raise UserError("expected an example with a training function, got none: give a mini-batch of inputs")
     name = getattr(factory, "__name__", type(factory).__name__)
@@ -98,7 +101,7 @@ def _subject(factory, data: Data, space: Space, example: Example | None) -> Subj
         name="the network" if name == "<lambda>" else name,
         factory=factory,
         train=train,
-        space=written(space),
+        space=dimensions,
         example=train.example(EXAMPLE) if example is None else example,
     )
 

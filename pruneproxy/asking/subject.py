@@ -13,6 +13,7 @@ import numpy as np
 from torch import nn
 
 from pruneproxy import environment, stopping
+from pruneproxy.data import Dataset
 from pruneproxy.errors import UserError
 from pruneproxy.examples import Example
 from pruneproxy.randomness import stream_seed
@@ -97,4 +98,13 @@ def _source(function) -> str:
 def _trained_how(train: Train) -> str:
     if not isinstance(train, Trainer):
         return _source(train)
-    return f"{train.dataset.fingerprint or train.dataset.source} {train.epochs} {train.holdout} {train.config}"
+    return f"{train.dataset.fingerprint or _fingerprint(train.dataset)} {train.epochs} {train.holdout} {train.config}"
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """What tells data in memory from others."""
+    digest = hashlib.sha256()
+    for split in (dataset.train, dataset.validation):
+        digest.update(np.ascontiguousarray(split.inputs.cpu().numpy()))
+        digest.update(split.labels.cpu().numpy())
+    return digest.hexdigest()
