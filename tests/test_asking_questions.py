@@ -277,3 +277,15 @@ def test_hardly_any_of_a_pilots_time_is_spent_outside_training(tmp_path):
     pruneproxy.pilot(network, trainer, SPACE, proxies=["width", "epochs"], settings=4, records=tmp_path / "second")
     spent = time.thread_time() - began
     assert sum(record["cost"]["seconds"] for record in Store(tmp_path / "second")) >= 0.95 * spent
+
+
+@pytest.mark.slow
+def test_dasks_workers_get_functions_from_files_that_they_do_not_have(tmp_path, monkeypatch, capsys):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        monkeypatch.chdir(tmp_path)  # where the workers are not
+        monkeypatch.syspath_prepend(str(tmp_path))
+        Path("only_here.py").write_text(NETWORK)
+        words = [word.replace("my_own_networks", "only_here") for word in WORDS]
+        assert main([*words, "--images", "100", "--records", "out", "--dask", cluster.scheduler_address]) == 0
+    assert "report:" in capsys.readouterr().err and len(Store(tmp_path / "out")) >= 16
