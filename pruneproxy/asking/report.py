@@ -24,6 +24,7 @@ def losses(found: Pilot, *, ax: Axes | None = None) -> Axes:
         ax.errorbar(one.loss.value, row, xerr=ends, fmt="o", capsize=4, color=COLOURS[one.verdict])
     labels = [f"{one.copy}, {one.share:.0%} of the time:\n{one.verdict}" for one in found.answers]
     ax.set_yticks(range(len(labels)), labels)
+    ax.margins(y=0.15)
     ax.invert_yaxis()
     ax.set(xlabel="points that its choice loses on the network", title="grey: within the margin")
     return ax
