@@ -5,9 +5,17 @@ import importlib
 __version__ = "0.1.0"
 
 
+PLACES = {  # where names are that need torch: imported when first asked for, so that this package does not
+    "tune": "pruneproxy.tuning",
+    "pilot": "pruneproxy.asking.questions",
+    "retune": "pruneproxy.asking.questions",
+}
+
+
 def __getattr__(name: str):
-    """`pruneproxy.tune` and `pruneproxy.tuning`, imported when first asked for, so that this package needs no torch."""
-    if name not in ("tune", "tuning"):
+    """`tune`, `pilot`, `retune`, and the modules `tuning` and `asking`."""
+    if name in ("tuning", "asking"):
+        return importlib.import_module(f"pruneproxy.{name}")
+    if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    tuning = importlib.import_module("pruneproxy.tuning")
-    return tuning if name == "tuning" else tuning.tune
+    return getattr(importlib.import_module(PLACES[name]), name)

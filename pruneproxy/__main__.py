@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_status(commands)
     _add_pack(commands)
+    _add_export(commands)
     _add_claims(commands)
     _add_decide(commands)
     _add_show(commands)
@@ -162,6 +163,22 @@ def _pack(options):
         _print(line)
 
 
+def _add_export(commands):
+    parser = _command(
+        commands, "export", _export, "write records as one table: CSV, or Parquet where pyarrow is installed"
+    )
+    parser.add_argument("source", nargs="?", metavar="RECIPE|FOLDER", help="whose records (default: all recipes')")
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument("--parquet", metavar="FILE", help="the file to write; needs `pip install pyarrow`")
+    form.add_argument("--csv", metavar="FILE", help="the file to write")
+
+
+def _export(options):
+    from pruneproxy import commands
+
+    _print(commands.export(options))
+
+
 def _add_claims(commands):
     parser = _command(commands, "claims", _claims, "every published claim with its verdict, effect and interval")
     parser.add_argument("recipe", nargs="?", metavar="RECIPE")
@@ -238,20 +255,37 @@ def _verify(options):
 
 def _add_ask(commands):
     parser = _command(
-        commands, "ask", _ask, "whether a network of your own may be tuned on a cheaper copy: a pilot, and a report"
+        commands,
+        "ask",
+        _ask,
+        "whether a network of your own may be tuned on a cheaper copy, or must be tuned again after pruning: a report",
     )
     parser.add_argument("--network", required=True, metavar="MODULE:FUNCTION", help="a function that makes it")
-    parser.add_argument("--data", default="digits", metavar="NAME", help="a data set of `pruneproxy data list`")
+    parser.add_argument(
+        "--data", default="digits", metavar="NAME|FOLDER", help="of `pruneproxy data list`, or with CLASS/images"
+    )
     parser.add_argument("--budget", default="20m", metavar="20m", help="the time to spend: 90s, 9m, 2h")
-    parser.add_argument("--settings", type=int, default=12, metavar="N", help="how many are drawn (default 12)")
+    parser.add_argument("--settings", type=int, metavar="N", help="how many are tried (default 12; 8 with --retune)")
     parser.add_argument("--epochs", type=int, default=5, metavar="N", help="of a training (default 5)")
     parser.add_argument("--images", type=int, metavar="N", help="training images (default: all)")
+    parser.add_argument("--size", type=int, metavar="N", help="side of the images (default: the set's, 64 in folders)")
     parser.add_argument(
         "--space", action="append", default=[], metavar="lr=1e-3:1:log", help="one dimension; repeatable, a,b,c chooses"
     )
     parser.add_argument("--margin", type=float, metavar="POINTS", help="how much may be lost (default: see the report)")
+    parser.add_argument("--retune", action="store_true", help="ask whether it must be tuned again after pruning")
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="lr=0.1",
+        help="with --retune, a value to keep; repeatable (default: the best of the pilot in --records)",
+    )
+    parser.add_argument("--keep", type=float, default=0.5, metavar="SHARE", help="with --retune, of channels (0.5)")
+    parser.add_argument("--method", default="l1", metavar="SCORE", help="with --retune, what chooses them (l1)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (default 1)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler instead")
     parser.add_argument("--records", metavar="FOLDER", default="asked", help="trainings and report (default: asked)")
 
 

@@ -1,7 +1,6 @@
 """What the commands of the command line do; they return text and leave the printing to it."""
 
 import contextlib
-import re
 import sys
 import warnings
 import webbrowser
@@ -19,10 +18,11 @@ from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.search import storages
+from pruneproxy.stopping import seconds
 from pruneproxy.store import Damaged, Store, project_folder, records_folder
+from pruneproxy.store import export as exporting
 from pruneproxy.workers.remote import Scheduler
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
 LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
 
 
@@ -32,16 +32,6 @@ def overrides(assignments: list[str]) -> dict[str, str]:
         if "=" not in text:
             raise UserError(f"expected --set name=value, got {text!r}")
     return dict(text.split("=", 1) for text in assignments)
-
-
-def seconds(text: str | None) -> float | None:
-    """`9m` as 540.0; None stays None."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)([smh]?)", text, re.ASCII)
-    if match is None:
-        raise UserError(f"expected a time such as 90s, 9m or 2h, got {text!r}")
-    return float(match[1]) * UNITS[match[2] or "s"]
 
 
 def duration(value: float | None) -> str:
@@ -214,29 +204,47 @@ def decide(options, say) -> int:
 
 
 def ask(options, say) -> int:
-    """Makes a pilot and its report; 3 if the budget ended before the work, else 0."""
-    from pruneproxy import asking
-    from pruneproxy.asking import naming, report
+    """Answers one of the two questions in a report; 3 if the budget ended before the work, else 0."""
+    from pruneproxy.asking import naming, questions, report, retune_report
 
     _check_workers(options.workers)
     folder = records_folder("", options.records)
-    subject = naming.subject(
-        options.network, options.data, space=options.space, epochs=options.epochs, images=options.images
-    )
-    plan = asking.Plan(
-        settings=options.settings,
-        margin=options.margin,
-        budget=seconds(options.budget),
-        workers=options.workers,
-        device=_device(options.device),
-    )
-    with tqdm(unit="training", file=sys.stderr) as bar:
-        found = asking.pilot(subject, plan, records=folder, on_record=lambda *_: bar.update())
-    for name, text in (("pilot.html", report.as_html(found)), ("pilot.json", report.as_json(found))):
-        durable.write(folder / name, text)
-    for line in (*str(found).splitlines(), f"report: {folder / 'pilot.html'}"):
+    about = (naming.named(options.network), naming.trainer(options), naming.space(options.space))
+    try:
+        with _trainings(options.budget) as heard:
+            shared = naming.plan(options) | {"records": folder, "on_record": heard}
+            if options.retune:
+                name, form = "retune", retune_report
+                setting = naming.setting(options.setting) or None
+                found = questions.retune(*about, setting, keep=options.keep, method=options.method, **shared)
+            else:
+                name, form = "pilot", report
+                found = questions.pilot(*about, **shared)
+    except UserError:
+        if not stopping.heard():
+            raise
+        say(f"pruneproxy: interrupted; {stopping.KEPT}")
+        return 128 + stopping.heard()
+    for path, text in ((folder / f"{name}.html", form.as_html(found)), (folder / f"{name}.json", form.as_json(found))):
+        durable.write(path, text)
+    for line in (*str(found).splitlines(), f"report: {folder / name}.html"):
         say(line)
     return 128 + stopping.heard() if stopping.heard() else 0 if found.complete else 3
+
+
+@contextlib.contextmanager
+def _trainings(budget: str):
+    """A bar of trainings, with the time that those in sight will take and that which the budget leaves."""
+    deadline = stopping.Deadline.after(seconds(budget))
+    with tqdm(unit="training", file=sys.stderr) as bar:
+
+        def heard(_, done, total):
+            if done == 1:
+                bar.total = bar.n + total
+            bar.set_postfix_str(f"budget: {duration(max(0.0, deadline.left))} left", refresh=False)
+            bar.update()
+
+        yield heard
 
 
 def pack(options) -> list[str]:
@@ -253,6 +261,24 @@ def pack(options) -> list[str]:
         lines.append(f"{packed.adopted} records without checksums were believed and have theirs now")
     lines += [f"put aside in {store.folder / 'aside.txt'}: {reason}" for reason in packed.aside]
     return lines
+
+
+def export(options) -> str:
+    """Writes the records of a recipe, of all of them or of a folder as a table, and says what is in it."""
+    if options.parquet:
+        exporting.check_parquet()
+    if options.source is None or options.source in RECIPES:
+        folders = {name: records_folder(name) for name in _stems(options.source)}
+    elif (folder := records_folder("", options.source)).is_dir():
+        folders = {folder.name: folder}
+    else:
+        raise UserError(
+            f"expected a recipe ({', '.join(RECIPES)}) or a folder of records, got {options.source!r}: there is none"
+        )
+    table = exporting.frame({name: Store(folder) for name, folder in folders.items()})
+    path = Path(options.parquet or options.csv)
+    (exporting.write_parquet if options.parquet else exporting.write_csv)(table, path)
+    return f"{len(table)} records, {len(table.columns)} columns in {path}"
 
 
 def claims(options) -> list[dict]:

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -11,10 +12,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pruneproxy.errors import UserError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+UNITS = {"s": 1, "m": 60, "h": 3600}
 KEPT = "every finished run is kept, the same command goes on"
 _heard: list[int] = []
 _ways = ["exit"]  # what a first signal does: end the process, be noted, or raise KeyboardInterrupt
+
+
+def seconds(text: str | None) -> float | None:
+    """`9m` as 540.0; None stays None."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)([smh]?)", text, re.ASCII)
+    if match is None:
+        raise UserError(f"expected a time such as 90s, 9m or 2h, got {text!r}")
+    return float(match[1]) * UNITS[match[2] or "s"]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.runs.subnetworks import part
 from pruneproxy.surgery import foreign
-from pruneproxy.tuning import Trainer, build_proxy
+from pruneproxy.tuning import Trainer
+from pruneproxy.tuning.proxy import narrowed
 
 ITSELF = "network"
 PERCENTILE, SIGMA = 60.0, 0.15  # of the channels that a narrow copy loses, and what each group keeps at least
@@ -50,7 +51,7 @@ def width(subject: Subject, seed: int) -> Copy:
 
 
 def _narrow(subject: Subject, seed: int, score: str, weights: str) -> nn.Module:
-    return build_proxy(
+    return narrowed(
         subject.factory,
         subject.example,
         percentile=PERCENTILE,
@@ -58,7 +59,7 @@ def _narrow(subject: Subject, seed: int, score: str, weights: str) -> nn.Module:
         score=score,
         weights=weights,
         seed=seed,
-    ).network
+    )[0]
 
 
 def subset(subject: Subject, seed: int) -> Copy:

@@ -32,6 +32,7 @@ class Plan:
     budget: float | None = None  # seconds
     workers: int = 1
     device: str = "cpu"
+    dask: str | None = None  # address of a scheduler whose workers train instead
     seed: int = 0
 
     def __post_init__(self):
@@ -45,7 +46,8 @@ class Plan:
     def bench(self, store: Store, on_record) -> Bench:
         """Where its trainings are made, from now on."""
         deadline = None if self.budget is None else Deadline.after(self.budget)
-        return Bench(store=store, workers=self.workers, device=self.device, deadline=deadline, on_record=on_record)
+        where = {"workers": self.workers, "device": self.device, "dask": self.dask}
+        return Bench(store=store, **where, deadline=deadline, on_record=on_record)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,6 +83,9 @@ class Pilot:
                 f"{one.loss.value:.2g} points [{one.loss.low:.2g}, {one.loss.high:.2g}], no more than the margin of "
                 f"{self.margin:.2g} ({rests})."
             )
+        if not self.answers:
+            said = f"It cannot be told yet whether {self.name} may be tuned on a copy"
+            return f"{said}: no setting was trained with more seeds ({rests})."
         unsure = [one for one in self.answers if one.verdict == "cannot tell"]
         if unsure:
             return f"It cannot be told whether {self.name} may be tuned on a copy: {unsure[0].why} ({rests})."

@@ -12,10 +12,12 @@ from functools import cached_property
 import numpy as np
 from torch import nn
 
-from pruneproxy import environment
+from pruneproxy import environment, stopping
+from pruneproxy.data import Dataset
 from pruneproxy.errors import UserError
 from pruneproxy.examples import Example
 from pruneproxy.randomness import stream_seed
+from pruneproxy.runs import BudgetSpent
 from pruneproxy.space import Dimension, active
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import Trainer
@@ -64,13 +66,20 @@ class Subject:
         """The score of one training, None where it diverged."""
         environment.settle()
         with foreign.seeded(seed, "training"):
-            value = train(network, dict(settings), seed=seed, report=lambda epoch, score: False)
+            value = train(network, dict(settings), seed=seed, report=_go_on)
         if not isinstance(value, numbers.Real):
             raise UserError(
                 f"expected the training to return its score as a number, got {type(value).__name__}: return a float, "
                 "larger is better"
             )
         return float(value) if math.isfinite(value) else None
+
+
+def _go_on(epoch: int, score: float) -> bool:
+    """The report of a training that nobody stops but a signal to this process: what it has done by then is lost."""
+    if stopping.heard():
+        raise BudgetSpent
+    return False
 
 
 def on(device: str, train: Train) -> Train:
@@ -89,4 +98,13 @@ def _source(function) -> str:
 def _trained_how(train: Train) -> str:
     if not isinstance(train, Trainer):
         return _source(train)
-    return f"{train.dataset.fingerprint or train.dataset.source} {train.epochs} {train.holdout} {train.config}"
+    return f"{train.dataset.fingerprint or _fingerprint(train.dataset)} {train.epochs} {train.holdout} {train.config}"
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """What tells data in memory from others."""
+    digest = hashlib.sha256()
+    for split in (dataset.train, dataset.validation):
+        digest.update(np.ascontiguousarray(split.inputs.cpu().numpy()))
+        digest.update(split.labels.cpu().numpy())
+    return digest.hexdigest()

@@ -7,5 +7,6 @@ from pruneproxy.data.download import get
 from pruneproxy.data.importing import import_set
 from pruneproxy.data.listing import check, list_sets
 from pruneproxy.data.loading import batches, load, prepare
+from pruneproxy.data.own import ImageFolder, load_folder
 from pruneproxy.data.stored import data_root
 from pruneproxy.data.weights import WEIGHTS, import_weights, weights, weights_state

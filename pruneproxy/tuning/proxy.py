@@ -67,6 +67,35 @@ def build_proxy(
     >>> example = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     >>> build_proxy(lambda: torchvision.models.resnet18(num_classes=10), example).multiplications
     """
+    narrow, full, kept, whole = narrowed(
+        factory,
+        example,
+        percentile=percentile,
+        sigma=sigma,
+        round_to=round_to,
+        score=score,
+        labels=labels,
+        weights=weights,
+        spare=spare,
+        seed=seed,
+    )
+    return Proxy(network=narrow, full=full, kept=kept, whole=whole, **_costs(narrow, full, example, seed))
+
+
+def narrowed(
+    factory: foreign.Factory,
+    example: Example,
+    *,
+    percentile: float = 85.0,
+    sigma: float = 0.15,
+    round_to: int = 1,
+    score: str = "synflow",
+    labels: Tensor | None = None,
+    weights: str = "kept",
+    spare: str | Sequence[str] = (),
+    seed: int = 0,
+) -> tuple[nn.Module, nn.Module, dict[str, tuple[int, int]], dict[str, str]]:
+    """What `build_proxy` makes before its costs are measured: the narrow network, the full one, `kept` and `whole`."""
     spare = spared(spare)
     _check(percentile, sigma, round_to, weights)
     choose(score, scores.SCORES, "score")
@@ -87,7 +116,7 @@ def build_proxy(
     if weights == "fresh" and percentile:
         _draw_again(narrow, seed)
     _check_narrow(narrow, full, example)
-    return Proxy(network=narrow, full=full, kept=kept, whole=whole, **_costs(narrow, full, example, seed))
+    return narrow, full, kept, whole
 
 
 def pruned(

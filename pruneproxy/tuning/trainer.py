@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneproxy import data
-from pruneproxy.data import DataConfig, Dataset, Split
+from pruneproxy.data import DataConfig, Dataset, ImageFolder, Split
 from pruneproxy.errors import UserError
 from pruneproxy.randomness import generator
 from pruneproxy.specs import check_names
@@ -23,15 +23,15 @@ Report = Callable[[int, float], bool]
 class Trainer:
     """Trains a classifier and returns its accuracy on validation data, in percent.
 
-    `source` is a DataConfig, or a tensor of inputs (images N x C x H x W or rows of features) with `labels`, of which
-    the share `holdout` validates and the same share tests. Settings are fields of `TrainConfig` (lr, weight_decay,
-    batch_size, momentum, ...); those that no setting names are taken from `config`.
+    `source` is a DataConfig, an ImageFolder, or a tensor of inputs (images N x C x H x W or rows of features) with
+    `labels`, of which the share `holdout` validates and the same share tests. Settings are fields of `TrainConfig` (lr,
+    weight_decay, batch_size, momentum, ...); those that no setting names are taken from `config`.
 
     >>> trainer = Trainer(images, labels, epochs=5)
     >>> trainer(network, {"lr": 0.1, "batch_size": 64}, seed=0)
     """
 
-    source: DataConfig | Dataset | Tensor
+    source: DataConfig | ImageFolder | Dataset | Tensor
     labels: Tensor | None = None
     epochs: int = 5
     holdout: float = 0.15
@@ -41,17 +41,23 @@ class Trainer:
     def __post_init__(self):
         if isinstance(self.source, Tensor):
             _check_tensors(self.source, self.labels, self.holdout)
-        elif not isinstance(self.source, DataConfig | Dataset):
+        elif not isinstance(self.source, DataConfig | ImageFolder | Dataset):
             raise UserError(
-                f"expected a DataConfig, or a tensor of inputs with its labels, got {type(self.source).__name__}: "
-                f"convert arrays by torch.as_tensor"
+                "expected a DataConfig, an ImageFolder, or a tensor of inputs with its labels, got "
+                f"{type(self.source).__name__}: convert arrays by torch.as_tensor"
             )
+
+    def __getstate__(self) -> dict:
+        """What another process needs: it loads the data itself."""
+        return {name: value for name, value in self.__dict__.items() if name != "dataset"}
 
     @cached_property
     def dataset(self) -> Dataset:
         """The data, split, on the trainer's device."""
         if isinstance(self.source, Tensor):
             return of_tensors(self.source, self.labels, self.holdout).to(self.device)
+        if isinstance(self.source, ImageFolder):
+            return data.load_folder(self.source).to(self.device)
         return (data.load(self.source) if isinstance(self.source, DataConfig) else self.source).to(self.device)
 
     def batch(self, count: int = 64) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,7 @@ class Scheduler:
 
     def make(self, wave: dict, task: Task, store: Store, conditions: Conditions, made: Callable[[str], None]):
         """Makes a wave; Lost says why nobody does what is left."""
-        left, folder = dict(wave), str(store.folder)
+        left, folder = dict(wave), str(store.folder.absolute())
         # What another process holds comes last, and is waited for; what a dying worker took along is given out again.
         for wait in (False, *[True] * ATTEMPTS):
             pending = {
