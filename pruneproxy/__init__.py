@@ -5,9 +5,13 @@ import importlib
 __version__ = "0.1.0"
 
 
+PLACES = {"tune": "pruneproxy.tuner"}  # where names are that need torch
+
+
 def __getattr__(name: str):
-    """`pruneproxy.tune` and `pruneproxy.tuning`, imported when first asked for, so that this package needs no torch."""
-    if name not in ("tune", "tuning"):
+    """`tune`, and the module `tuning`, imported when first asked for, so that this package needs no torch."""
+    if name == "tuning":
+        return importlib.import_module("pruneproxy.tuning")
+    if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    tuning = importlib.import_module("pruneproxy.tuning")
-    return tuning if name == "tuning" else tuning.tune
+    return getattr(importlib.import_module(PLACES[name]), name)
