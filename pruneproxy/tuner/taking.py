@@ -112,19 +112,19 @@ def take(
 def too_short(subject: Subject, plan: Plan, trials: int, finish: int) -> str | None:
     """Why a pilot cannot pay for a search of so many trials; None where it may.
 
-    At the least it trains every setting on the network and on every copy, and a chosen one with fresh seeds.
+    It trains every setting on the network and on every copy, and with fresh seeds what each of them likes best.
     """
     names, refused = possible(subject, plan.copies)
     if not names:
-        return f"no copy of {subject.name} can be made: {'; '.join(refused.values())}"
+        return f"no copy of {subject.name} can be made: {'; '.join(dict.fromkeys(refused.values()))}"
     whole = _counted(subject, ALL[ITSELF](subject, plan.seed))
     shares = [_counted(subject, ALL[name](subject, plan.seed)) / max(whole, 1) for name in names]
-    asked = plan.settings * (1 + sum(shares)) + LOOKS[0]
+    asked = plan.settings * (1 + sum(shares)) + LOOKS[0] * (1 + len(names))
     after = trials * min(shares) + finish
     if asked + after < trials:
         return None
     return (
-        f"a pilot takes as long as {math.ceil(asked)} trainings of {subject.name} or more, and the search on its "
+        f"a pilot takes about as long as {math.ceil(asked)} trainings of {subject.name}, and the search on its "
         f"cheapest copy {math.ceil(after)}, against {trials} of the search itself"
     )
 
