@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import optuna
 import pytest
@@ -192,3 +193,15 @@ def test_plain_optuna_opens_the_studies_and_reads_what_they_are(kind, tmp_path):
     assert [trial.params for trial in study.trials] == [trial.settings for trial in result.trials["proxy"]]
     assert study.best_value == max(trial.value for trial in result.trials["proxy"])
     assert optuna.load_study(study_name=f"{result.study}-again", storage=storage).user_attrs["trained"] == "network"
+
+
+def test_the_example_of_the_readme_tunes_directly_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    code = next(part.split("```")[0] for part in text.split("```python\n")[1:] if "pruneproxy.tune(" in part)
+    names = {}
+    exec(code, names)
+    found = names["found"]
+    assert found.taken.direct and found.taken.why.startswith(DIRECTLY) and found.tested
+    assert optuna.get_all_study_names("sqlite:///studies.db")[0] == f"{found.study}-full"
+    assert len(found.trials["full"]) <= 20 and max(found.scores.values()) > 50
