@@ -54,7 +54,7 @@ def arranged(choices):
 
 
 def tuned(train=None, **choices):
-    choices = {"trials": 6, "percentile": 50, "seeds": 2, "finish": 0} | choices
+    choices = {"trials": 6, "percentile": 50, "seeds": 2, "finish": 0, "finalists": 1} | choices
     return pruneproxy.tune(factory, train or Formula(), SPACE, example=EXAMPLE, **arranged(choices))
 
 

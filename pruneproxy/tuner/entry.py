@@ -4,6 +4,8 @@ import numbers
 from collections.abc import Mapping
 from dataclasses import asdict
 
+import numpy as np
+
 from pruneproxy import search as searches
 from pruneproxy.asking.piloting import pilot
 from pruneproxy.asking.subject import Subject, Train
@@ -56,8 +58,9 @@ def tune(
     The search makes `trials` trials. With a `margin`, in units of the score (else the pilot's, if one was made), it
     ends when those that are left can hardly change the choice by more (the rule is that of `search.ending.settled`).
     What the pilot has trained enters the searches as finished trials, and the copy's three best settings are tried
-    again on the network before one is chosen. `search`, a `tuning.Search`, says more: sampler, pruner, seeds, against
-    what regret is measured, and who hears of trials. No argument is changed.
+    again on the network; of the three best there the one is chosen that is best on further seeds. `search`, a
+    `tuning.Search`, says more: sampler, pruner, seeds, finalists, against what regret is measured, and who hears of
+    trials. No argument is changed.
 
     With `storage` "sqlite:///FILE" or "journal:FILE" a killed call goes on where it was when it is made again, and the
     studies open in Optuna's dashboard: `optuna-dashboard sqlite:///FILE`, or `optuna-dashboard FILE` for a journal.
@@ -124,12 +127,12 @@ def _study(name: str, subject: Subject, taken: Taken, how: Search, trials: int) 
 def _result(work: Work) -> Result:
     """Everything that was asked for, in the order in which it is worth having."""
     arms = _arms(work)
-    best = _best(arms)
+    best = _chosen(work, next(arms[what] for what in ("again", "full", "proxy") if what in arms))
     scores, direct, direct_scores = work.scores(best.settings), None, {}
     if not work.taken.direct:
         if work.how.compare in ("search", "both"):
             arms["full"] = work.anew()
-            direct = searches.best(arms["full"])
+            direct = _chosen(work, arms["full"])
             direct_scores = work.scores(direct.settings)
         if work.how.compare in ("configurations", "both"):
             arms |= work.drawn()
@@ -154,26 +157,32 @@ def _arms(work: Work) -> dict[str, list[Trial]]:
         return {"full": work.on_network(work.trials, known=known)}
     arms = {"proxy": work.on_copy()}
     if work.how.finish:
-        again = favourites(arms["proxy"], min(TRIED, work.how.finish))
+        again = [trial.settings for trial in favourites(arms["proxy"], min(TRIED, work.how.finish))]
         arms["again"] = work.on_network(len(known) + work.how.finish, first=again, known=known)
     return arms
 
 
-def favourites(trials: list[Trial], count: int) -> list[dict]:
-    """The settings of the best trials, each once."""
-    found: list[dict] = []
+def favourites(trials: list[Trial], count: int) -> list[Trial]:
+    """The best trials of different settings, the best one first."""
+    found: list[Trial] = []
     left = [trial for trial in trials if trial.value is not None]
     while left and len(found) < count:
         best = searches.best(left)
         left = [trial for trial in left if trial.settings != best.settings]
-        found.append(best.settings)
+        found.append(best)
     return found
 
 
-def _best(arms: Mapping[str, list[Trial]]) -> Trial:
-    """The trial that is chosen: what the network itself likes best, where it was asked."""
-    found = next(arms[what] for what in ("again", "full", "proxy") if what in arms)
-    return searches.best(found)
+def _chosen(work: Work, trials: list[Trial]) -> Trial:
+    """The best trial, or of the finalists the one with the best mean; one that diverges with a seed is the worst."""
+    best = searches.best(trials)
+    if work.how.finalists == 1 or not work.how.seeds:
+        return best
+
+    def mean(trial: Trial) -> float:
+        return float(np.nan_to_num(np.mean(list(work.finals(trial.settings).values())), nan=-np.inf))
+
+    return max(favourites(trials, work.how.finalists), key=mean)
 
 
 def _check(train, trials, margin) -> None:

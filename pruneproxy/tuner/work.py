@@ -72,28 +72,35 @@ class Work:
 
     def scores(self, settings: dict) -> dict[int, float]:
         """The score of the network with `settings` by seed, each with weights of its own; NaN where it diverged."""
-        known = digest(sorted(settings.items()))
+        return self._scores("checked", "full network", settings, 1, self.test)
+
+    def finals(self, settings: dict) -> dict[int, float]:
+        """The same on the data that searches look at, with other seeds, to choose by."""
+        return self._scores("finalist", "finalist", settings, 1 + self.how.seeds, None)
+
+    def _scores(self, name: str, what: str, settings: dict, after: int, test) -> dict[int, float]:
+        known = f"{name}-{digest(sorted(settings.items()))}"
         if known not in self.scored:
-            self.scored[known] = self._scores(known, settings) if self.how.seeds else {}
+            self.scored[known] = self._by_seed(known, what, settings, after, test) if self.how.seeds else {}
         return self.scored[known]
 
-    def _scores(self, known: str, settings: dict) -> dict[int, float]:
-        seeds = range(self.how.seed + 1, self.how.seed + 1 + self.how.seeds)
+    def _by_seed(self, known: str, what: str, settings: dict, after: int, test) -> dict[int, float]:
+        seeds = range(self.how.seed + after, self.how.seed + after + self.how.seeds)
         found = search.optimise(
             lambda drawn, report: self._trained(
                 foreign.make(self.subject.factory, drawn["seed"]),
                 self.subject.train,
                 settings,
                 drawn["seed"],
-                test=self.test,
+                test=test,
             ),
             [SEED],
-            name=f"{self.study}-checked-{known}",
+            name=f"{self.study}-{known}",
             sampler="random",
             trials=len(seeds),
             storage=self.storage,
             start=Start(first=[{"seed": seed} for seed in seeds], about=self._about("full") | settings),
-            on_trial=self._heard("full network"),
+            on_trial=self._heard(what),
         )
         return {trial.settings["seed"]: float("nan") if trial.value is None else trial.value for trial in found}
 

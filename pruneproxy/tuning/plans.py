@@ -54,8 +54,10 @@ class Search:
 
     `sampler` and `pruner` are names (`search.SAMPLERS`, `search.PRUNERS`) or objects of Optuna, which are copied; the
     pruner "hyperband" needs `epochs`, the most that a trial trains. `finish` is the number of trials on the network
-    itself that follow a search on a copy: the copy's three best first. The network is then trained with the settings
-    that were chosen for `seeds` seeds, each measured by `test(network)`, or by the score that training returned.
+    itself that follow a search on a copy: the copy's three best first. So many `finalists`, the best trials on the
+    network, are trained with `seeds` seeds more, and the best mean is chosen: one lucky seed shall not win. The network
+    is then trained with what was chosen for `seeds` seeds of its own, each measured by `test(network)`, or by the score
+    that training returned.
     `compare` (a key of COMPARISONS) says against what regret is measured, on how many drawn `configurations`.
     `on_trial(what, trial)` hears of every training.
     """
@@ -64,6 +66,7 @@ class Search:
     pruner: str | BasePruner = "none"
     epochs: int | None = None
     finish: int = 3
+    finalists: int = 3
     seeds: int = 3
     compare: str = "none"
     configurations: int = 10
@@ -75,6 +78,7 @@ class Search:
         choose(self.compare, COMPARISONS, "comparison")
         check_parts(self.sampler, self.pruner)
         check_counts(self, "finish", "seeds", least=0)
+        check_counts(self, "finalists")
         check_counts(self, "configurations", least=2)
         if self.test is not None and not takes(self.test, None):
             raise UserError(f"expected a function test(network) that returns a score, or None, got {shown(self.test)}")
