@@ -65,6 +65,16 @@ def test_a_sampler_object_of_optuna_goes_on_from_it_too():
     assert [trial.settings for trial in trials[2:4]] == list(FIRST) and len(trials) == 8
 
 
+def test_trials_without_values_on_the_way_do_not_disturb_a_pruner():
+    def evaluate(settings, report):
+        stopped = any(report(epoch, settings["lr"] * epoch) for epoch in range(1, 10))
+        return Outcome(value=settings["lr"], state="stopped" if stopped else "complete")
+
+    for pruner in ("hyperband", optuna.pruners.MedianPruner(n_startup_trials=1)):
+        trials = found(evaluate, pruner=pruner, epochs=9, trials=14, start=Start(known=known(0.5, None), first=FIRST))
+        assert len(trials) == 14 and "stopped" in {trial.state for trial in trials[4:]}
+
+
 @pytest.mark.parametrize("kind", ["sqlite:///{}", "journal:{}"])
 @pytest.mark.parametrize("dies", [0, 1, 3])
 def test_a_killed_study_begins_once_and_goes_on_where_it_was(kind, dies, tmp_path):

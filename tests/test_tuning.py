@@ -214,6 +214,7 @@ def test_an_error_in_a_training_names_the_settings():
         (None, {"compare": "everything"}, "expected one of none, search, configurations, both"),
         (None, {"proxy": "pruned by hand"}, "unknown proxy.*expected one of auto, none, pruned"),
         (None, {"finish": -1}, "finish must be at least 0"),
+        (None, {"seed": -1}, "seed must be at least 0"),
         (None, {"seeds": 1.5}, "seeds must be a whole number"),
         (None, {"compare": "search", "seeds": 1}, "at least 2 seeds"),
         (None, {"margin": 0}, "expected a margin above 0"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.examples import Example
-from pruneproxy.limits import check_counts
+from pruneproxy.limits import MANY, check_counts
 from pruneproxy.search import Trial
 from pruneproxy.search.parts import check_parts
 from pruneproxy.surgery import foreign
@@ -79,6 +79,7 @@ class Search:
         check_parts(self.sampler, self.pruner)
         check_counts(self, "finish", "seeds", least=0)
         check_counts(self, "finalists")
+        check_counts(self, "seed", least=0, most=2**31 - 3 * MANY)
         check_counts(self, "configurations", least=2)
         if self.test is not None and not takes(self.test, None):
             raise UserError(f"expected a function test(network) that returns a score, or None, got {shown(self.test)}")
