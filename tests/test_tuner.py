@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+import pandas as pd
 import pytest
 import torch
 from optuna.storages import JournalStorage
@@ -151,6 +152,21 @@ def test_one_lucky_seed_does_not_win():
     assert steady.settings == {"batch_size": 32} and steady.scores == {1: 33.0, 2: 34.0}
     assert calls == ["full"] * 6 + ["finalist"] * 4 + ["full network"] * 2  # there are but two settings
     assert found(finalists=1).settings == {"batch_size": 16}
+
+
+def test_what_the_pilot_found_best_over_seeds_is_a_finalist(piloted):
+    taken = taking.take(saying(piloted, "unsafe"), subject(), trials=10, finish=3, seed=0, margin=None)
+    fresh = piloted.scores.query("copy == 'network' and seed > 0")
+    best = fresh.groupby("config")["score"].mean().idxmax()
+    row = fresh[fresh["config"] == best].iloc[0]
+    assert taken.steadiest == {"lr": row["lr"], "batch_size": row["batch_size"]}
+    network = piloted.scores[piloted.scores["copy"] == "network"]
+    last = network[network["seed"] == 0].sort_values("score").iloc[0]  # what the search itself would never nominate
+    steady = pd.concat([piloted.scores, pd.DataFrame([last.to_dict() | {"seed": 9, "score": 100.0}])])
+    steady.loc[(steady["config"] == last["config"]) & steady["seed"].between(1, 8), "score"] = 100.0
+    calls = []
+    tuned(replace(saying(piloted, "unsafe"), scores=steady), search={"finalists": 2, **heard(calls)})
+    assert calls.count("finalist") == 3
 
 
 def test_a_copy_may_be_named_and_the_network_too():

@@ -174,7 +174,10 @@ def favourites(trials: list[Trial], count: int) -> list[Trial]:
 
 
 def _chosen(work: Work, trials: list[Trial]) -> Trial:
-    """The best trial, or of the finalists the one with the best mean; one that diverges with a seed is the worst."""
+    """The best trial, or of the finalists the one with the best mean; one that diverges with a seed is the worst.
+
+    What the pilot found best over seeds is a finalist, too.
+    """
     best = searches.best(trials)
     if work.how.finalists == 1 or not work.how.seeds:
         return best
@@ -182,7 +185,9 @@ def _chosen(work: Work, trials: list[Trial]) -> Trial:
     def mean(trial: Trial) -> float:
         return float(np.nan_to_num(np.mean(list(work.finals(trial.settings).values())), nan=-np.inf))
 
-    return max(favourites(trials, work.how.finalists), key=mean)
+    finalists = favourites(trials, work.how.finalists)
+    steady = [trial for trial in trials if trial.settings == work.taken.steadiest and trial.value is not None]
+    return max([*finalists, *steady], key=mean)
 
 
 def _check(train, trials, margin) -> None:

@@ -80,6 +80,18 @@ class Taken:
         rows = rows[(rows["copy"] == copy) & (rows["seed"] == self.seed)]
         return [_trial(number, row, self.subject.space) for number, (_, row) in enumerate(rows.iterrows())]
 
+    @property
+    def steadiest(self) -> dict | None:
+        """Of the settings that the pilot tried on the network with further seeds, the one with the best mean."""
+        if self.pilot is None:
+            return None
+        rows = self.pilot.scores
+        rows = rows[(rows["copy"] == ITSELF) & (rows["seed"] != self.seed)]
+        means = rows.groupby("config")["score"].agg(lambda scores: scores.mean(skipna=False)).dropna()
+        if means.empty:
+            return None
+        return _settings(rows[rows["config"] == means.idxmax()].iloc[0], self.subject.space)
+
 
 def take(
     way: Way,
