@@ -85,13 +85,14 @@ def test_a_pilot_is_made_for_a_search_that_is_long_enough_with_the_seed_and_marg
 
 
 def test_what_a_pilot_costs_is_held_against_what_it_may_save():
-    # 4 settings on the network and a quarter of its images, and 3 seeds for the choice of either: 5 + 6 trainings, and
-    # then a quarter of every trial, and 3 again on the network
-    assert not taking.too_short(subject(), PLAN, 19, 3)
-    assert (
-        "about as long as 11 trainings of mlp, and the search on its cheapest copy 8, against 18"
-        in taking.too_short(subject(), PLAN, 18, 3)
-    )
+    # 4 settings on the network and a quarter of its images, and 3 seeds for the choice of either: 5 + 6 trainings; then
+    # two thirds of the trials, for a quarter of their cost, and 3 again on the network
+    why = taking.too_short(subject(), PLAN, 16, 3)
+    assert "about as long as 11 trainings of mlp, and the search on its cheapest copy 6, against 16" in why
+    assert taking.too_short(subject(), PLAN, 17, 3) is None
+    with_margin = replace(PLAN, margin=1.0)  # with which the direct search would end early, too
+    assert "against 18" in taking.too_short(subject(), with_margin, 27, 3)
+    assert taking.too_short(subject(), with_margin, 30, 3) is None
 
 
 def test_a_network_of_which_no_copy_can_be_made_is_tuned_directly():

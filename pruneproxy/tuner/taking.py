@@ -17,6 +17,7 @@ from pruneproxy.space import Dimension, active
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import Proxy, Pruned
 
+ENDED = 2 / 3  # of its trials that a search with a margin makes before it ends, about, where it was tried out
 DIRECTLY = "not worth it: tune directly"
 WAYS = {
     "auto": "a pilot says on which copy the search is safe, if one can pay at all",
@@ -124,7 +125,8 @@ def take(
 def too_short(subject: Subject, plan: Plan, trials: int, finish: int) -> str | None:
     """Why a pilot cannot pay for a search of so many trials; None where it may.
 
-    It trains every setting on the network and on every copy, and with fresh seeds what each of them likes best.
+    It trains every setting on the network and on every copy, and with fresh seeds what each of them likes best. A
+    search with a margin, which a pilot states if nobody does, ends early.
     """
     names, refused = possible(subject, plan.copies)
     if not names:
@@ -132,12 +134,13 @@ def too_short(subject: Subject, plan: Plan, trials: int, finish: int) -> str | N
     whole = _counted(subject, ALL[ITSELF](subject, plan.seed))
     shares = [_counted(subject, ALL[name](subject, plan.seed)) / max(whole, 1) for name in names]
     asked = plan.settings * (1 + sum(shares)) + LOOKS[0] * (1 + len(names))
-    after = trials * min(shares) + finish
-    if asked + after < trials:
+    after = ENDED * trials * min(shares) + finish
+    direct = trials if plan.margin is None else ENDED * trials
+    if asked + after < direct:
         return None
     return (
         f"a pilot takes about as long as {math.ceil(asked)} trainings of {subject.name}, and the search on its "
-        f"cheapest copy {math.ceil(after)}, against {trials} of the search itself"
+        f"cheapest copy {math.ceil(after)}, against {math.ceil(direct)} of the search itself"
     )
 
 
