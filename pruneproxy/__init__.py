@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 
 PLACES = {  # where names are that need torch: imported when first asked for, so that this package does not
-    "tune": "pruneproxy.tuning",
+    "tune": "pruneproxy.tuner",
     "pilot": "pruneproxy.asking.questions",
     "retune": "pruneproxy.asking.questions",
 }

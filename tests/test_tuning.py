@@ -4,7 +4,7 @@ import math
 import random
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +45,17 @@ class Formula:
         return float("nan") if self.diverges(settings) else score
 
 
+def arranged(choices):
+    """The arguments of `tune`, from the words of all its parts."""
+    search = {field.name: choices[field.name] for field in fields(tuning.Search) if field.name in choices}
+    pruned = {field.name: choices[field.name] for field in fields(tuning.Pruned) if field.name in choices}
+    rest = {name: value for name, value in choices.items() if name not in search and name not in pruned}
+    return {"proxy": tuning.Pruned(**pruned), "search": tuning.Search(**search)} | rest
+
+
 def tuned(train=None, **choices):
-    choices = {"trials": 6, "percentile": 50, "seeds": 2} | choices
-    return pruneproxy.tune(factory, EXAMPLE, train or Formula(), SPACE, **choices)
+    choices = {"trials": 6, "percentile": 50, "seeds": 2, "finish": 0, "finalists": 1} | choices
+    return pruneproxy.tune(factory, train or Formula(), SPACE, example=EXAMPLE, **arranged(choices))
 
 
 def values(trials):
@@ -83,9 +91,8 @@ def test_a_proxy_that_is_the_target_has_regret_0_and_rank_correlation_1():
 def test_a_real_training_of_proxy_equal_to_target_has_regret_0():
     trainer = tuning.Trainer(EXAMPLE.repeat(20, 1), torch.arange(120) % 3, epochs=2, holdout=0.2)
     space = {"lr": tuning.log(1e-2, 1), "batch_size": [16, 32]}
-    result = pruneproxy.tune(
-        factory, trainer.example(), trainer, space, trials=3, percentile=0, seeds=2, compare="search"
-    )
+    words = arranged({"percentile": 0, "seeds": 2, "compare": "search"})
+    result = pruneproxy.tune(factory, trainer, space, trials=3, **words)
     assert values(result.trials["proxy"]) == values(result.trials["full"]) and result.regret == 0
 
 
@@ -154,15 +161,6 @@ def test_hyperband_deals_the_trials_of_both_networks_out_alike():
     assert "stopped" in {trial.state for trial in result.trials["proxy"]}
 
 
-def score(network, settings, *, seed, report, scale=1.0):
-    return scale * settings["lr"]
-
-
-def test_a_stored_study_needs_a_name(tmp_path):
-    with pytest.raises(UserError, match="expected a name for the study that journal:.* keeps, got none: give it one"):
-        tuned(storage=f"journal:{tmp_path}/s.log")
-
-
 @pytest.mark.parametrize(
     "change",
     [{"percentile": 40}, {"score": "l1"}, {"sampler": "random"}, {"trials": 5}, {"seed": 1}, {"name": "other"}],
@@ -190,7 +188,8 @@ def test_nothing_of_the_caller_changes():
     space, network = dict(SPACE), factory()
     before = [value.clone() for value in network.state_dict().values()]
     torch.manual_seed(5), np.random.seed(5), random.seed(5)
-    pruneproxy.tune(lambda: network, EXAMPLE, Formula(), space, trials=2, percentile=50, seeds=1)
+    words = arranged({"percentile": 50, "seeds": 1})
+    pruneproxy.tune(lambda: network, Formula(), space, example=EXAMPLE, trials=2, **words)
     drawn = (torch.rand(1).item(), np.random.rand(), random.random())
     torch.manual_seed(5), np.random.seed(5), random.seed(5)
     assert (torch.rand(1).item(), np.random.rand(), random.random()) == drawn
@@ -213,6 +212,10 @@ def test_an_error_in_a_training_names_the_settings():
         (3, {}, "expected a function train"),
         (lambda network, settings, *, seed, report: "good", {}, "expected train to return its score as a number"),
         (None, {"compare": "everything"}, "expected one of none, search, configurations, both"),
+        (None, {"proxy": "pruned by hand"}, "unknown proxy.*expected one of auto, none, pruned"),
+        (None, {"finish": -1}, "finish must be at least 0"),
+        (None, {"seed": -1}, "seed must be at least 0"),
+        (None, {"seeds": 1.5}, "seeds must be a whole number"),
         (None, {"compare": "search", "seeds": 1}, "at least 2 seeds"),
         (None, {"margin": 0}, "expected a margin above 0"),
         (None, {"sampler": "gues"}, "unknown sampler 'gues'"),
@@ -241,7 +244,7 @@ def test_wrong_arguments_are_refused(train, choices, sentence):
 )
 def test_a_space_that_says_too_little_is_refused(space):
     with pytest.raises(UserError, match="expected a|unknown word for the range of 'lr' 'lo'.*expected one of"):
-        pruneproxy.tune(factory, EXAMPLE, Formula(), space)
+        pruneproxy.tune(factory, Formula(), space, example=EXAMPLE)
 
 
 def test_the_trainer_learns_and_tests_on_data_of_its_own():
@@ -288,8 +291,8 @@ def tables(**splits):
 def test_tune_searches_on_validation_rows_and_looks_at_test_rows_only_in_the_end(evaluated):
     trainer = tuning.Trainer(tables(test=sorted_rows(20, wrong=True)), epochs=10)
     space = {"lr": tuning.linear(0.05, 0.1), "batch_size": [4], **{name: [value] for name, value in evaluated.items()}}
-    words = {"trials": 2, "seeds": 2, "compare": "search", "percentile": 50}
-    result = pruneproxy.tune(factory, trainer.example(), trainer, space, **words)
+    words = arranged({"trials": 2, "seeds": 2, "compare": "search", "percentile": 50})
+    result = pruneproxy.tune(factory, trainer, space, **words)
     # The test rows have other labels: whoever validates on them finds accuracies near 0.
     assert all(trial.value > 90 for what in ("proxy", "full") for trial in result.trials[what])
     assert result.tested and max(*result.scores.values(), *result.direct_scores.values()) < 10
@@ -311,7 +314,7 @@ def test_no_number_of_rows_or_size_of_batches_ends_a_search():
     def normalised():
         return nn.Sequential(nn.Linear(4, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, 3))
 
-    result = pruneproxy.tune(normalised, trainer.example(), trainer, {"batch_size": [16]}, trials=1, seeds=1)
+    result = pruneproxy.tune(normalised, trainer, {"batch_size": [16]}, **arranged({"trials": 1, "seeds": 1}))
     assert len(result.scores) == 1
 
 

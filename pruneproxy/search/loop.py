@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import storages
 from pruneproxy.search.parts import check_parts, check_several, proposing, stopping
+from pruneproxy.search.starting import Start, begin
 from pruneproxy.space import Dimension, active, check_space
 from pruneproxy.store import Busy
 
@@ -97,6 +98,8 @@ def optimise(
     pause: Callable[[], None] | None = None,
     brackets: str | None = None,
     sharing: storages.Sharing | None = None,
+    start: Start | None = None,
+    enough: Callable[[Sequence[Trial]], bool] | None = None,
 ) -> list[Trial]:
     """All trials of the study `name`, in order: those that its storage has, and then new ones up to `trials`.
 
@@ -114,6 +117,9 @@ def optimise(
     `lock(name, wait=...)` holds a lock between processes (default: a file beside the storage's), `pause()` is called
     while only trials of other processes are left. With `sharing` a study of another folder of records is refused, and
     the processes that have joined are counted.
+
+    `start` is what a study begins with; what it has by then counts among the `trials`. The study ends before these are
+    all made when `enough(finished)` says so.
     """
     check_space(space)
     check_parts(sampler, pruner)
@@ -128,7 +134,9 @@ def optimise(
     sampler = proposing(sampler, seed=seed, trials=trials, space=space, default_first=default_first)
     worsts = np.broadcast_to(np.asarray(worst, dtype=float), len(signs)).tolist()
     lock = lock or storages.locks(storage)
-    study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock)
+    study = _Study(name, space, storage, sampler, stops, signs, trials, worsts, scale, lock, enough)
+    if start is not None:
+        study.begin(start)
     if sharing is not None:
         with storages.reaching(storage), lock(name):
             storages.join(study.study, sharing)
@@ -168,9 +176,9 @@ def best(trials: Iterable[Trial], direction: str = "maximize") -> Trial:
 class _Study:
     """A study of Optuna that several processes may share, and its trials."""
 
-    def __init__(self, name, space, storage, sampler, stops, signs, trials, worsts, scale, lock):
+    def __init__(self, name, space, storage, sampler, stops, signs, trials, worsts, scale, lock, enough):
         self.name, self.address, self.stops, self.signs, self.worsts = name, storage, stops, signs, worsts
-        self.trials, self.scale, self.lock = trials, scale, lock
+        self.trials, self.scale, self.lock, self.enough = trials, scale, lock, enough
         self.space = tuple(space)
         self.distributions = {dimension.field: dimension.distribution for dimension in space}
         self.storage: BaseStorage = storages.connect(storage)
@@ -199,6 +207,11 @@ class _Study:
         with self._reaching():
             return self.study.get_trials(deepcopy=False)[: self.trials]
 
+    def begin(self, start: Start):
+        """Puts into the study what it begins with."""
+        with self._reaching(), self.lock(self.name):
+            begin(self.study, start, self.distributions, lambda trial: self._heard(_values(trial.value)))
+
     def next(self, held: contextlib.ExitStack) -> FrozenTrial | None:
         """A trial to evaluate, its lock held in `held`: one whose process died, or a new one; None if there is none."""
         with self.lock(self.name):
@@ -207,12 +220,16 @@ class _Study:
                 if trial.state == TrialState.RUNNING and self._left(trial.number, held):
                     with self._reaching():
                         return self._drawn(optuna.Trial(self.study, trial._trial_id))
-            if len(known) >= self.trials:
+            waiting = [trial.number for trial in known if trial.state == TrialState.WAITING]
+            if not waiting and (len(known) >= self.trials or self._settled(known)):
                 return None
-            # Nobody can hold the lock of a trial that does not exist yet.
-            held.enter_context(self.lock(f"{self.name}-{len(known)}"))
+            # Nobody can hold the lock of a trial that waits or does not exist yet.
+            held.enter_context(self.lock(f"{self.name}-{waiting[0] if waiting else len(known)}"))
             with self._reaching():
                 return self._drawn(self.study.ask())
+
+    def _settled(self, known: Sequence[FrozenTrial]) -> bool:
+        return bool(known) and self.enough is not None and self.enough(_told(known, self.distributions))
 
     def _left(self, number: int, held: contextlib.ExitStack) -> bool:
         """Whether a trial was left by a process that died; its lock is in `held` then."""
@@ -252,10 +269,9 @@ class _Study:
     def tell(self, trial: FrozenTrial, outcome: Outcome) -> Trial:
         """Stores what was found."""
         values = _values(outcome.value)
-        finite = len(values) == len(self.signs) and all(map(math.isfinite, values))
-        if not finite:
+        if not self._finite(values):
             outcome = replace(outcome, value=None, state="diverged")
-        heard = self.scale(values) if finite else self._worst()
+        heard = self._heard(values)
         several, knows = len(self.signs) > 1, getattr(self.study.sampler, "knows_stopped", True)
         stopped = outcome.state == "stopped" and knows and not several
         try:
@@ -270,6 +286,13 @@ class _Study:
             return next(told for told in self.history() if told.number == trial.number)
         return Trial(number=trial.number, settings=dict(trial.params), **asdict(outcome))
 
+    def _finite(self, values: Sequence[float]) -> bool:
+        return len(values) == len(self.signs) and all(map(math.isfinite, values))
+
+    def _heard(self, values: Sequence[float]) -> Sequence[float]:
+        """What the sampler is told of a trial."""
+        return self.scale(values) if self._finite(values) else self._worst()
+
     def _worst(self) -> list[float]:
         known = [trial.values for trial in self._all() if trial.state == TrialState.COMPLETE]
         columns = zip(self.worsts, *known, strict=True)
@@ -278,19 +301,25 @@ class _Study:
     def all_told(self) -> bool:
         """Whether every trial is finished, also those of other processes."""
         known = self._all()
-        return len(known) == self.trials and all(trial.state.is_finished() for trial in known)
+        done = all(trial.state.is_finished() for trial in known)
+        return done and (len(known) == self.trials or self._settled(known))
 
     def history(self) -> list[Trial]:
         """All finished trials in order."""
-        return [
-            Trial(
-                number=trial.number,
-                settings={field: trial.params[field] for field in self.distributions if field in trial.params},
-                **{key: _frozen(value) for key, value in trial.user_attrs["outcome"].items()},
-            )
-            for trial in self._all()
-            if trial.state.is_finished()
-        ]
+        return _told(self._all(), self.distributions)
+
+
+def _told(known: Iterable[FrozenTrial], fields: Iterable[str]) -> list[Trial]:
+    """The finished ones of a study's trials."""
+    return [
+        Trial(
+            number=trial.number,
+            settings={field: trial.params[field] for field in fields if field in trial.params},
+            **{key: _frozen(value) for key, value in trial.user_attrs["outcome"].items()},
+        )
+        for trial in known
+        if trial.state.is_finished()
+    ]
 
 
 def _values(value) -> tuple[float, ...]:

@@ -121,6 +121,11 @@ class _JournalLock:
         self._held.release()
 
 
+def beside(storage: str, what: str) -> Path | None:
+    """A folder beside the file that a storage is; None where it is none."""
+    return Path(f"{_path(storage)}.{what}") if storage.startswith(IN_FILES) else None
+
+
 def _path(storage: str) -> Path:
     return Path(re.sub("^(journal:|sqlite.*?:///)", "", storage))
 

@@ -1,6 +1,7 @@
 """Our own training function for `tune`: stochastic gradient descent on tensors or on a catalogued data set."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -121,9 +122,18 @@ def of_tensors(inputs: Tensor, labels: Tensor, holdout: float) -> Dataset:
         classes=tuple(map(str, labels.unique().tolist())),
         mean=mean.float(),
         std=torch.where(deviation > 0, deviation, 1.0).float(),
-        fingerprint="",
+        fingerprint=_fingerprint(inputs, labels),
         source="tensors",
     )
+
+
+def _fingerprint(*tensors: Tensor) -> str:
+    """The sha256 of the values, which tells these data from others."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def _check_tensors(inputs: Tensor, labels: Tensor | None, holdout: float) -> None:

@@ -10,7 +10,8 @@ import pandas as pd
 from pruneproxy import stats
 from pruneproxy.search import Trial
 from pruneproxy.stats import Equivalence, transfer
-from pruneproxy.tuning.proxy import Proxy
+from pruneproxy.tuner.taking import Taken
+from pruneproxy.tuning import Proxy
 
 WIDEST = 8  # groups whose channels the summary lists
 
@@ -19,31 +20,39 @@ WIDEST = 8  # groups whose channels the summary lists
 class Result:
     """The outcome of `tune`; printing it says in words what was found, saved and not measured.
 
-    `best` is the winning trial on the proxy and `scores` the full network's scores with its settings by seed; `direct`
-    and `direct_scores` are the same for the search on the full network, if there was one. `trials` holds every trial
-    under "proxy", "full", "proxy, drawn" and "full, drawn"; `tested` says whether the scores come from data that no
-    search looked at.
+    `taken` says what was searched on and why. `best` is the trial that was chosen, on the network itself where the
+    copy's best were tried again there, and `scores` are the network's scores with its settings by seed; `direct` and
+    `direct_scores` are the same for a search on the network that knew nothing of the copy, if there was one. `trials`
+    holds every trial under "proxy", "again" (those on the network that followed), "full", "proxy, drawn" and "full,
+    drawn", those of the pilot with them; `planned` is how many were asked for. `tested` says whether the scores come
+    from data that no search looked at.
     """
 
-    proxy: Proxy
+    taken: Taken
     best: Trial
     scores: dict[int, float]
     direct: Trial | None
     direct_scores: dict[int, float]
     trials: dict[str, list[Trial]]
+    planned: int
     margin: float | None
     tested: bool
     study: str
 
     @property
     def settings(self) -> dict:
-        """The best settings found on the proxy."""
+        """The settings that were chosen."""
         return self.best.settings
 
     @property
+    def proxy(self) -> Proxy | None:
+        """The pruned network that `tuning.Pruned` described."""
+        return self.taken.proxy
+
+    @property
     def share(self) -> float:
-        """The multiplications of the proxy as a share of the full network's."""
-        return self.proxy.multiplications / max(self.proxy.full_multiplications, 1)
+        """The multiplications of a training on the copy as a share of the network's."""
+        return self.taken.share
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -99,7 +108,8 @@ class Result:
 
     def kept(self) -> pd.DataFrame:
         """One row per group of coupled channels, named by its first layer: its width, and what the proxy keeps."""
-        rows = [(name, width, kept, kept / width) for name, (width, kept) in self.proxy.kept.items()]
+        groups = {} if self.proxy is None else self.proxy.kept
+        rows = [(name, width, kept, kept / width) for name, (width, kept) in groups.items()]
         return pd.DataFrame(rows, columns=["group", "width", "kept", "share"]).set_index("group")
 
     def _drawn(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,8 +126,8 @@ class Result:
         """The summary as pairs of a title and a sentence."""
         found = [
             ("best settings", _settings(self.settings)),
-            ("proxy", self._proxy_line()),
-            ("training step", self._step_line()),
+            ("searched on", self._taken_line()),
+            *([] if self.proxy is None else [("proxy", self._proxy_line()), ("training step", self._step_line())]),
             ("search", self._search_line()),
         ]
         if self.scores:
@@ -147,8 +157,9 @@ class Result:
             return "the full network itself (percentile 0)"
         kept = [f"{name or 'network'} {kept} of {width}" for name, (width, kept) in one.kept.items()]
         more = f" and {len(kept) - WIDEST} more groups" if len(kept) > WIDEST else ""
+        share = one.multiplications / max(one.full_multiplications, 1)
         return (
-            f"{self.share:.1%} of {one.full_multiplications:,} multiplications, "
+            f"{share:.1%} of {one.full_multiplications:,} multiplications, "
             f"{one.parameters / max(one.full_parameters, 1):.1%} of {one.full_parameters:,} parameters; channels kept: "
             f"{', '.join(kept[:WIDEST])}{more}"
         )
@@ -160,13 +171,33 @@ class Result:
             f"(ratio {one.seconds / one.full_seconds:.2f})"
         )
 
+    def _taken_line(self) -> str:
+        if self.taken.direct:
+            return f"the network itself ({self.taken.why})"
+        return f"its copy {self.taken.copy!r}, {self.share:.1%} of the multiplications ({self.taken.why})"
+
     def _search_line(self) -> str:
-        text = f"{len(self.trials['proxy'])} trials on the proxy in {self.seconds['proxy']:.1f} s"
-        if self.direct is not None:
-            text += f", {len(self.trials['full'])} on the full network in {self.seconds['full']:.1f} s"
-        return text
+        places = {"proxy": "on the copy", "again": "on the network after it", "full": "on the network"}
+        return ", ".join(self._trials_line(what, place) for what, place in places.items() if what in self.trials)
+
+    def _trials_line(self, what: str, place: str) -> str:
+        trials, more = self.trials[what], []
+        known = len(self.taken.known(self.taken.copy if what == "proxy" else "network"))
+        if known and not self._cold(what):
+            more.append(f"{known} of them the pilot's")
+        if what != "again" and len(trials) < self.planned:
+            why = f"the rest could hardly change the choice by more than {self.margin:.3g}"
+            more.append(f"ended before {self.planned}: {why}")
+        text = f"{len(trials)} trials {place} in {self.seconds[what]:.1f} s"
+        return f"{text} ({'; '.join(more)})" if more else text
+
+    def _cold(self, what: str) -> bool:
+        """Whether a search knew nothing of the pilot."""
+        return what == "full" and not self.taken.direct
 
     def _regret_line(self) -> str:
+        if self.taken.direct:
+            return "none to measure, for the search was on the network itself"
         if self.direct is None:
             return "not measured, for nothing was searched on the full network (compare='search' does it)"
         if self.direct.settings == self.settings and math.isfinite(self.regret):
