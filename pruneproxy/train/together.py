@@ -150,7 +150,7 @@ def _of_mlps(stack: Stack, inputs: Tensor) -> Tensor:
         bias, weight = (stack.leaves[f"{name}.{kind}"] for kind in ("bias", "weight"))
         values = torch.baddbmm(bias.unsqueeze(2), weight, values)
         if name != "fc":
-            values = functional.relu(values)
+            values = functional.relu_(values)
         if name != "fc" or model.config.dropout_placed == "code":
             values = _dropped(stack, values)
     return values
@@ -179,9 +179,9 @@ def evaluated(stack: Stack) -> list[dict]:
         inputs, labels = data.prepare(split, index, dataset), split.labels[index]
         logits = computed(stack, inputs)
         loss += functional.cross_entropy(logits, labels.expand(count, -1), reduction="none").sum(1)
-        ranked = logits.transpose(1, 2).contiguous().topk(min(5, logits.shape[1])).indices == labels[:, None]
-        hits[0] += ranked[..., 0].sum(1)
-        hits[1] += ranked.sum((1, 2))
+        better = (logits > logits.gather(1, labels.expand(count, 1, -1))).sum(1)  # ten times faster than to sort them
+        hits[0] += (better < 1).sum(1)
+        hits[1] += (better < 5).sum(1)
     first.model.train()
     losses, top1, top5 = (values.tolist() for values in (loss / len(split), *(100 * hit / len(split) for hit in hits)))
     return [{"loss": a, "top1": b, "top5": c} for a, b, c in zip(losses, top1, top5, strict=True)]
