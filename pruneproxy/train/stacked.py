@@ -28,7 +28,7 @@ class Stack:
         self._into = [self._all(self._gradients, name) for name in self._parts]
 
     def _zeros(self) -> Tensor:
-        return torch.zeros(len(self.members), self.size, device=next(self.members[0].model.parameters()).device)
+        return next(self.members[0].model.parameters()).new_zeros(len(self.members), self.size)
 
     def _all(self, matrix: Tensor, name: str) -> Tensor:
         """The parameter `name` of all runs."""
@@ -39,11 +39,13 @@ class Stack:
         """What the optimisers have of their own, as columns; as matrices where it is not the same for all weights."""
         configs = [member.config for member in self.members]
         self.momenta, decay, self._slimming = (
-            torch.tensor([[getattr(config, name)] for config in configs], device=self.values.device)
+            self.values.new_tensor([[getattr(config, name)] for config in configs])
             for name in ("momentum", "weight_decay", "slimming")
         )
         self._nesterov = configs[0].nesterov
-        spared = [name for name, (_, shape) in self._parts.items() if len(shape) < 2 and configs[0].decayed == "weights"]
+        spared = [
+            name for name, (_, shape) in self._parts.items() if len(shape) < 2 and configs[0].decayed == "weights"
+        ]
         self._decay = decay.expand_as(self.values).clone() if spared else decay
         for name in spared:
             self._all(self._decay, name).zero_()

@@ -75,7 +75,7 @@ class _Epoch:
         """The learning rate of every step and member: one copy to the device an epoch."""
         steps = range(len(self.batches))
         rates = [[[lr_at(one.config, one.done + step / len(steps))] for one in self.members] for step in steps]
-        return torch.tensor(rates, device=self.stack.values.device)
+        return self.stack.values.new_tensor(rates)
 
     def train(self) -> list[dict]:
         """Takes all steps and returns each member's measures of them; one that diverges is left as it is then."""
