@@ -56,6 +56,12 @@ class Together:
         self.members = [member for member in self.members if not member.finished]
         return ended
 
+    def part(self):
+        """Gives every member tensors of its own, as they were before: what is saved of one holds no others."""
+        for row in range(0 if self._stack is None else len(self._stack.members)):
+            self._stack.release(row)
+        self._stack = None
+
 
 class _Epoch:
     """One pass over the data by all members of a stack."""
