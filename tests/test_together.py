@@ -222,6 +222,19 @@ def test_either_way_goes_on_from_what_the_other_has_saved(stop):
     assert_alike(whole, single)
 
 
+@pytest.mark.parametrize("others", [(1,), (1, 2, 3), (4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)], ids=len)
+def test_the_others_of_a_group_change_no_bit_of_a_member(others):
+    sparse = SparseConfig(method="set", density=0.4, interval=3)
+    model = replace(MLP, widths=(33, 7), dropout=0.2)  # no multiples of anything
+
+    def trained(seeds):
+        group = [member(digits(), model, TRAIN, seed, Topology(sparse, seed=seed)) for seed in seeds]
+        train_together(group)
+        return weights_hash(group[-1].model), group[-1].history["train_loss"], group[-1].history["eval_loss"]
+
+    assert trained((*others, 0)) == trained((0,))
+
+
 def test_the_draws_of_several_generators_are_those_of_each_in_turn():
     rows = digits(augment="box-flip", size=16)
     index = torch.arange(12)

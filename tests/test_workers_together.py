@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from faults import AfterEpochs
+from faults import AfterEpochs, Deadly
 
 from pruneproxy import runs, workers
 from pruneproxy.__main__ import main
@@ -12,11 +12,13 @@ from pruneproxy.errors import UserError
 from pruneproxy.models import ModelConfig
 from pruneproxy.runs import Conditions, RunSpec, together
 from pruneproxy.runs.together import Group
+from pruneproxy.runs.verifying import verified
 from pruneproxy.search import SearchSpec
 from pruneproxy.space import Dimension
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.store import Store
 from pruneproxy.train import TrainConfig
+from pruneproxy.workers import pools, tasks
 
 MLP = RunSpec(
     data=DataConfig(name="digits", train_images=96, eval_images=60),
@@ -70,6 +72,13 @@ def test_records_of_a_group_are_those_of_single_runs(tmp_path, single, processes
         assert record["environment"]["engine"] == "batched" and record["environment"]["members"] in (5, 3, 2)
         assert single.get(spec.id)["environment"]["engine"] == "single"
     assert [store.get(spec.id)["status"] for spec in SPECS] == ["ok"] * 4 + ["diverged"]
+
+
+def test_records_of_a_group_repeat_bit_by_bit_when_they_are_verified(tmp_path):
+    store = Store(tmp_path)
+    workers.run_all(SPECS, store)
+    outcomes = [found.outcome for found in verified(store, sample=10)]
+    assert outcomes == ["identical"] * 4  # those that have not diverged
 
 
 def test_groups_are_of_one_shape_and_each_worker_has_one():
@@ -164,6 +173,16 @@ def test_a_group_that_cannot_train_is_made_run_by_run(tmp_path, monkeypatch, sin
     with pytest.warns(UserWarning, match="5 runs cannot train together .too little.: each is made by itself"):
         assert not workers.run_all(SPECS, store).missing
     assert all(record["environment"]["engine"] == "single" for record in store)
+
+
+def test_a_group_whose_process_dies_is_made_run_by_run(tmp_path):
+    """Runs of another kind cannot train together, so that the one that kills its process does so in the group."""
+    specs = [Deadly(folder=str(tmp_path), deaths=deaths, number=n) for n, deaths in enumerate((0, 1, 9, 0))]
+    group, store, made = Group(tuple(specs)), Store(tmp_path / "records"), []
+    pools.in_processes({group.id: group}, tasks.made, store, Conditions(), 2, made.append)
+    store.refresh()
+    assert [store.get(spec.id)["status"] for spec in specs] == ["ok", "ok", "failed", "ok"]
+    assert set(made) >= {specs[2].id, specs[3].id}
 
 
 def test_an_unknown_engine_is_one_sentence(tmp_path, capsys):
