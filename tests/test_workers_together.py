@@ -13,7 +13,7 @@ from pruneproxy.models import ModelConfig
 from pruneproxy.runs import Conditions, RunSpec, together
 from pruneproxy.runs.together import Group
 from pruneproxy.runs.verifying import verified
-from pruneproxy.search import SearchSpec
+from pruneproxy.search import FrontSpec, SearchSpec, TradeoffSpec
 from pruneproxy.space import Dimension
 from pruneproxy.sparse import SparseConfig
 from pruneproxy.store import Store
@@ -91,10 +91,11 @@ def test_groups_are_of_one_shape_and_each_worker_has_one():
         assert ids == sorted(spec.id for spec in wave)
         return [len(unit.specs) if isinstance(unit, Group) else 1 for unit in units]
 
-    assert sizes() == [64, 6, 1, 1, 1, 1]
+    assert sizes() == [35, 35, 1, 1, 1, 1]
     assert sizes(workers=2) == [35, 35, 1, 1, 1, 1]
-    assert sizes(engine="batched") == [64, 6, 3, 1]
-    assert sizes(device="cuda") == [64, 6, 3, 1]
+    assert sizes(workers=3) == [24, 24, 22, 1, 1, 1, 1]
+    assert sizes(engine="batched") == [35, 35, 3, 1]
+    assert sizes(device="cuda") == [35, 35, 3, 1]
     assert sizes(engine="single") == [1] * 74
 
 
@@ -114,6 +115,22 @@ def test_convolutions_train_together_when_they_are_asked_to(tmp_path):
         assert store.get(spec.id)["environment"]["members"] == 2
         assert alone.get(spec.id)["environment"]["engine"] == "single"
         assert_alike(store.get(spec.id), alone.get(spec.id))
+
+
+def test_the_members_of_a_front_train_together(tmp_path):
+    base = replace(MLP, train=replace(MLP.train, evaluate_on="validation", epochs=1))
+    space = (Dimension(field="train.lr", low=0.01, high=0.1, log=True),)
+    search = TradeoffSpec(base=base, space=space, sampler="random", trials=2)
+    front = FrontSpec(searches=(search,), target=MLP, seeds=(0, 1, 2))
+    stores = {engine: Store(tmp_path / engine) for engine in ("auto", "single")}
+    for engine, store in stores.items():
+        workers.run_all([front], store, engine=engine)
+    members = [store.get(front.id)["members"] for store in stores.values()]
+    assert members[0] == members[1]
+    for name in (name for member in members[0] for name in member["runs"]):
+        found, expected = (store.get(name) for store in stores.values())
+        assert_alike(found, expected)
+        assert found["environment"]["members"] >= 3 and expected["environment"]["engine"] == "single"
 
 
 @pytest.mark.parametrize("then", ["single", "batched"])

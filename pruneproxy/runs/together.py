@@ -53,11 +53,13 @@ def grouped(wave: Iterable, conditions: Conditions, *, workers: int = 1) -> list
         own = any(need.id in identities for need in spec.needs)
         program = (None if own else _program(spec, conditions)) or spec.id
         programs.setdefault(program, []).append(spec)
-    return [unit for specs in programs.values() for unit in _chunks(specs, conditions, workers)]
+    return [unit for specs in programs.values() for unit in _chunks(specs, workers)]
 
 
-def _chunks(specs: Sequence, conditions: Conditions, workers: int) -> Iterator:
-    size = min(_most(specs[0]), math.ceil(len(specs) / workers)) if len(specs) > 1 else 1
+def _chunks(specs: Sequence, workers: int) -> Iterator:
+    """Equal parts of the specs of one program: those that are alone as they are."""
+    count = max(workers, math.ceil(len(specs) / _most(specs[0]))) if len(specs) > 1 else 1
+    size = math.ceil(len(specs) / count)
     for start in range(0, len(specs), size):
         chunk = specs[start : start + size]
         yield Group(tuple(chunk)) if len(chunk) > 1 else chunk[0]
