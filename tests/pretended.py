@@ -70,16 +70,16 @@ def computed(func, args, kwargs):
     """What an operation gives, on the numbers; a mixture of devices is an error."""
     name = func.overloadpacket.__name__
     _check(name, args, kwargs)
-    to_host = name in COPYING and torch.device(kwargs.get("device") or NAME).type != NAME
-    to_host |= name == "copy_" and not isinstance(args[0], OnDevice)
-    if name in WAITING or to_host or _counts_a_mask(name, args):
+    target = torch.device(kwargs.get("device") or NAME)
+    leaves = target.type != NAME or (name == "copy_" and not isinstance(args[0], OnDevice))
+    if name in WAITING or (leaves and target.type != "meta") or _counts_a_mask(name, args):
         looks[name] += 1
-    if "device" in kwargs:
+    if "device" in kwargs and target.type != "meta":
         kwargs["device"] = torch.device("cpu")
     kwargs.pop("pin_memory", None)
     raw = [pytree.tree_map_only(OnDevice, lambda one: one.numbers, part) for part in (args, kwargs)]
     found = func(*raw[0], **raw[1])
-    if to_host:
+    if leaves:
         return found
     known = {id(one.numbers): one for one in pytree.tree_leaves((args, kwargs)) if isinstance(one, OnDevice)}
     return pytree.tree_map_only(torch.Tensor, lambda one: known[id(one)] if id(one) in known else OnDevice(one), found)
@@ -125,6 +125,13 @@ class _Backend(_DummyBackendModule):
     def get_amp_supported_dtype(self):
         """Of autocast."""
         return [torch.bfloat16]
+
+    def get_rng_state(self, device=0):
+        """There is no generator of its own."""
+        return torch.empty(0, dtype=torch.uint8)
+
+    def set_rng_state(self, state, device=0):
+        """Nothing to do."""
 
 
 LOWERED = ("conv2d", "linear", "matmul", "mm", "addmm", "bmm", "baddbmm")  # of what autocast computes in half precision

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pretended
 import pytest
 import torch
 
-from pruneproxy import data, models, sparse, surgery
+import pruneproxy
+from pruneproxy import data, ekg, environment, models, runs, sparse, surgery, tuning, workers
 from pruneproxy.randomness import generator
+from pruneproxy.store import Store
 from pruneproxy.train import Together, TrainConfig, Training, weights_hash
 
 MLP = models.ModelConfig(name="mlp", widths=(12, 9), dropout=0.2)
@@ -59,38 +62,38 @@ def members(way, device, **changes):
     ]
 
 
-def epoch(runs):
+def epoch(group):
     """One epoch of them, together where there are several."""
-    return runs[0].epoch() if len(runs) == 1 else Together(runs).epoch()
+    return group[0].epoch() if len(group) == 1 else Together(group).epoch()
 
 
 def trained(way, device):
     """Weights and history of each run."""
-    runs = members(way, device)
-    while not runs[0].finished:
-        epoch(runs)
-    history = [{name: column for name, column in run.history.items() if name != "seconds"} for run in runs]
-    moved = [getattr(run.hook, "moved", None) for run in runs]
-    return {"weights": [weights_hash(run.model) for run in runs], "history": history, "moved": moved}
+    group = members(way, device)
+    while not group[0].finished:
+        epoch(group)
+    history = [{name: column for name, column in run.history.items() if name != "seconds"} for run in group]
+    moved = [getattr(run.hook, "moved", None) for run in group]
+    return {"weights": [weights_hash(run.model) for run in group], "history": history, "moved": moved}
 
 
 def waits(way, plant=lambda run: None, **changes):
     """How often an epoch waits for the device, its evaluation left out."""
-    runs = members(way, pretended.NAME, evaluate_every=100, **changes)
-    for run in runs:
+    group = members(way, pretended.NAME, evaluate_every=100, **changes)
+    for run in group:
         plant(run)
     pretended.looks.clear()
-    epoch(runs)
+    epoch(group)
     return sum(pretended.looks.values())
 
 
 def refused(way, plant):
     """What is said of a planted mistake."""
-    runs = members(way, pretended.NAME)
+    group = members(way, pretended.NAME)
     try:
-        for run in runs:
+        for run in group:
             plant(run)
-        epoch(runs)
+        epoch(group)
     except RuntimeError as error:
         return str(error)
     return ""
@@ -130,6 +133,51 @@ PLANTED = {
 }
 
 
+def guided(device):
+    """Fine-tuning with a memory bank and with a teacher that is forwarded."""
+    rows, known = data.load(DATA).to(device), torch.randn(3, 96, 10, generator=generator(0, "known")).half()
+    teachers = ekg.finetune.from_bank(known, rows), ekg.finetune.from_network(network(CONV, 1).to(device))
+    trainings = [
+        ekg.finetune.Guided(network(CONV, 0).to(device), rows, TRAIN).taught_by(teacher) for teacher in teachers
+    ]
+    return [(run.epoch()["eval_loss"], weights_hash(run.model)) for run in trainings]
+
+
+def searched(device):
+    """The channels that a search of sub-networks keeps."""
+    rows = data.load(DATA).to(device)
+    images = data.prepare(rows.train, torch.arange(64), rows)
+    full = network(CONV, 0).to(device)
+    found = ekg.search(full, images, rows.train.labels[:64], ekg.SearchConfig(target=0.85))
+    return {name: kept.cpu().tolist() for name, kept in found.keep.items()}
+
+
+def recorded(device):
+    """Records of a chain of rounds, of a group and of a sparse run, with their costs, through the store."""
+    environment.resolve_device = torch.device
+    dense = runs.RunSpec(data=DATA, model=CONV, train=replace(TRAIN, batch_size=32))
+    small = replace(dense, model=MLP)
+    ticket = runs.Ticket(round=runs.RoundSpec(find=dense, number=2))
+    specs = [replace(dense, ticket=ticket), small, replace(small, seed=1)]
+    specs += [replace(small, sparse=sparse.SparseConfig(method="rigl", interval=2))]
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        workers.run_all(specs, store, device=device)
+        records = [store.get(spec.id) for spec in (*specs, ticket.round)]
+    return [[one["status"], one.get("weights"), one.get("masks"), one.get("metrics")] for one in records]
+
+
+def tuned(device):
+    """What a search on a pruned copy finds; the factory need not know of the device."""
+    trainer = tuning.Trainer(DATA, device=device)
+    words = {"trials": 2, "seeds": 1, "epochs": 1, "percentile": 50}
+    result = pruneproxy.tune(lambda: network(CONV, 0), trainer.example(2), trainer, {"lr": [0.01, 0.05]}, **words)
+    return [[trial.settings, trial.value] for trial in result.trials["proxy"]], list(result.scores.values())
+
+
+PROCEDURES = {"tune": tuned, "knowledge": guided, "a search of sub-networks": searched, "records": recorded}
+
+
 def main():
     """Prints what every way has found; in a process of its own, as the device stays for the rest of it."""
     torch.set_num_threads(1)
@@ -143,6 +191,7 @@ def main():
         }
         for way in WAYS
     }
+    found |= {name: [ask("cpu"), ask(pretended.NAME)] for name, ask in PROCEDURES.items()}
     found["a look at every step"] = [waits("plain", looks_at_every_step, batch_size=size) for size in (8, 16)]
     print(json.dumps(found))
 
@@ -158,6 +207,12 @@ def found():
 def test_every_way_of_training_gives_the_same_bits_on_another_device(found, way):
     assert found[way]["device"] == found[way]["cpu"]
     assert all(found[way]["cpu"]["moved"]) == (way in ("set", "rigl", "batched and sparse"))
+
+
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_other_procedures_give_the_same_on_another_device(found, name):
+    cpu, device = found[name]
+    assert cpu == device and cpu
 
 
 @pytest.mark.parametrize("way", WAYS)
