@@ -88,12 +88,22 @@ def _add_run(commands):
     parser.add_argument("--budget", metavar="9m", help="stop cleanly after this time: 90s, 9m, 2h")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
     parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler instead")
+    _engine_option(parser)
     parser.add_argument(
         "--storage",
         default="memory",
         metavar="URL",
         help="where searches keep their studies: memory (default), or shared between processes "
         "sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE",
+    )
+
+
+def _engine_option(parser):
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="batched: runs of one shape train together; single: each by itself; auto (default): where it pays",
     )
 
 
@@ -206,6 +216,7 @@ def _add_decide(commands):
     parser.add_argument("--budget", required=True, metavar="2h", help="the time to spend: 90s, 9m, 2h")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="local processes (default 1)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:N or auto (default)")
+    _engine_option(parser)
     _records_option(parser)
 
 

@@ -19,7 +19,7 @@ from torchvision import transforms
 from pruneproxy import data, ekg, environment, models, runs, sparse, surgery
 from pruneproxy.search import Dimension, SearchSpec
 from pruneproxy.store import Store
-from pruneproxy.train import TrainConfig, Training
+from pruneproxy.train import Together, TrainConfig, Training
 
 NETWORKS = {  # the precision that is fastest on a CPU: depthwise convolutions have no bfloat16 kernels worth using
     "resnet56": "bfloat16",
@@ -225,6 +225,49 @@ def finetuning_times(model: nn.Module, keep, dataset: data.Dataset, *, steps: in
     return {name: statistics.median(values[WARM_UP:]) for name, values in times.items()}
 
 
+TABLE, HIDDEN = 4096, (64, 64)  # rows of a table of 20 columns; widths of the networks that are trained on it
+COUNTS = (1, 4, 16, 64)
+
+
+def table() -> data.Dataset:
+    """Random rows of 20 numbers."""
+    draw = torch.Generator().manual_seed(0)
+    split = data.Split(torch.randn(TABLE, 20, generator=draw), torch.randint(10, (TABLE,), generator=draw))
+    splits = dict.fromkeys(("train", "validation", "test"), split)
+    return replace(pictures(1), **splits, mean=torch.zeros(20), std=torch.ones(20))
+
+
+def small(dataset: data.Dataset, seed: int) -> Training:
+    """A training of a small MLP with a rate and seed of its own."""
+    config = TrainConfig(epochs=1000, batch_size=BATCH, lr=0.01 * (1 + seed % 5), schedule="constant")
+    draw = torch.Generator().manual_seed(seed)
+    model = models.build(models.ModelConfig(name="mlp", widths=HIDDEN), shape=dataset.shape, classes=10, generator=draw)
+    return Training(model.to(dataset.device), dataset, config, seed)
+
+
+def gains_together(count: int, device: torch.device, *, repeats: int = 7) -> list[float]:
+    """How many times more epochs per second so many runs at once make than one after the other, in turns."""
+    dataset = table().to(device)
+    alone, group = ([small(dataset, seed) for seed in range(count)] for _ in range(2))
+    together, gains = Together(group), []
+    for _ in range(1 + repeats):
+        started = environment.clock(device)
+        for training in alone:
+            training.epoch()
+        between = environment.clock(device)
+        together.epoch()
+        gains.append((between - started) / (environment.clock(device) - between))
+    return gains[1:]  # the first turn allocates
+
+
+def report_together(say: Callable[[str], None], device: torch.device, counts: Iterable[int] = COUNTS, **choices):
+    """One line for each number of runs at once: the median and the spread of what that gains."""
+    say(f"{'MLPs 20-64-64-10 at once':25} {'gain':>6} {'least':>6} {'most':>6}  over one after the other, epochs/s")
+    for count in counts:
+        gains = gains_together(count, device, **choices)
+        say(f"{count:25} {statistics.median(gains):5.2f}x {min(gains):5.2f}x {max(gains):5.2f}x")
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pruneproxy.bench", description=__doc__)
@@ -235,6 +278,9 @@ def main() -> int:
     device = environment.resolve_device(options.device)
     report(steps=options.steps, threads=options.threads, device=device, say=_say)
     report_masks(_say)
+    torch.set_num_threads(environment.THREADS)
+    report_together(_say, device)
+    torch.set_num_threads(options.threads)
     report_search(_say)
     report_subnetworks(_say)
     return 0

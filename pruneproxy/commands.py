@@ -17,6 +17,7 @@ from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
+from pruneproxy.runs.together import ENGINES
 from pruneproxy.search import storages
 from pruneproxy.stopping import seconds
 from pruneproxy.store import Damaged, Store, project_folder, records_folder
@@ -53,6 +54,7 @@ def run(options, say) -> int:
     device = options.device if options.dask is not None else _device(options.device)
     budget = seconds(options.budget)
     storages.check(options.storage)
+    choose(options.engine, ENGINES, "engine")
     _check_workers(options.workers)
     todo = len(workers.plan(specs, store))
     if todo and (differing := environment.changed()):
@@ -73,6 +75,7 @@ def run(options, say) -> int:
             budget=budget,
             scheduler=scheduler,
             storage=options.storage,
+            engine=options.engine,
             on_record=lambda *_: bar.update(),
             on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False),
         )
@@ -193,6 +196,7 @@ def decide(options, say) -> int:
         say=say,
         workers=options.workers,
         device=_device(options.device),
+        engine=choose(options.engine, ENGINES, "engine") and options.engine,
     )
     for block in left[:5]:
         say(

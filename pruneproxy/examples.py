@@ -53,8 +53,8 @@ def first(example: Example, device="cpu"):
 
 
 def device(example: Example) -> torch.device:
-    """Where the first tensor of the example is."""
-    return _tensors(example)[0].device
+    """Where the first tensor of the example is; the processor, if it has none."""
+    return next((tensor.device for tensor in _tensors(example)), torch.device("cpu"))
 
 
 def batch_size(example: Example) -> int:

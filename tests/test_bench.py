@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from pruneproxy import bench, models
@@ -30,6 +31,25 @@ def test_the_networks_of_the_benchmark_exist_and_change_when_they_are_trained():
         before = network.fc.weight.clone()
         assert len(list(steps(network, dataset, cpu))) == 2
         assert not torch.equal(network.fc.weight, before)
+
+
+def test_runs_at_once_are_timed_against_the_same_runs_one_after_the_other(monkeypatch):
+    monkeypatch.setattr(bench, "TABLE", 256)
+    said = []
+    bench.report_together(said.append, torch.device("cpu"), (1, 3), repeats=2)
+    assert [line.split()[0] for line in said[1:]] == ["1", "3"]
+    for line in said[1:]:
+        gain, least, most = (float(word.rstrip("x")) for word in line.split()[1:])
+        assert 0 < least <= gain <= most
+
+
+def test_runs_at_once_and_one_after_the_other_train_the_same_networks():
+    dataset = bench.table()
+    (one, other), (alone, _) = ([bench.small(dataset, seed) for seed in range(2)] for _ in range(2))
+    bench.Together([one, other]).epoch()
+    alone.epoch()
+    assert one.history["train_loss"] == pytest.approx(alone.history["train_loss"], rel=1e-5)
+    assert one.history["train_loss"] != pytest.approx(other.history["train_loss"], rel=1e-3)
 
 
 def test_the_share_of_a_search_that_is_not_training_is_measured():

@@ -26,12 +26,16 @@ class Policy:
 
 
 def uniform(count: int, low: float, high: float, generator: Generator) -> Tensor:
-    """`count` draws from [low, high), one per image, on the CPU."""
+    """`count` draws from [low, high), one per image, on the CPU; of several generators equal parts, in their order."""
+    if isinstance(generator, tuple):
+        return torch.cat([uniform(count // len(generator), low, high, one) for one in generator])
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
 def integers(count: int, stop: int, generator: Generator) -> Tensor:
-    """`count` draws from 0..stop-1, one per image, on the CPU."""
+    """`count` draws from 0..stop-1, one per image, on the CPU; of several generators equal parts, in their order."""
+    if isinstance(generator, tuple):
+        return torch.cat([integers(count // len(generator), stop, one) for one in generator])
     return torch.randint(stop, (count,), generator=generator)
 
 

@@ -17,13 +17,15 @@ from pruneproxy.store.lines import sealed
 class Conditions:
     """How to run, none of which changes a number.
 
-    Device, deadline, who wants to hear of each run's epochs, and where the studies of searches are kept.
+    Device, deadline, who wants to hear of each run's epochs, where the studies of searches are kept, and whether runs
+    of one shape train together (a key of `together.ENGINES`), which changes the rounding alone.
     """
 
     device: str = "cpu"
     deadline: Deadline | None = None
     on_epoch: Callable[[object, dict], None] | None = None
     storage: str = "memory"
+    engine: str = "auto"
 
 
 DEFAULTS = Conditions()

@@ -1,5 +1,8 @@
 """What is measured of a run, and the record of it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 
 from pruneproxy import costs, environment
@@ -25,8 +28,19 @@ class Meter:
         return None if self._joules is None else environment.energy(self.device) - self._joules
 
 
-def record_of(spec, training, meter: Meter, dataset, device) -> dict:
-    """The record of a training that has ended."""
+@dataclass
+class Part:
+    """The share of one run in the seconds of runs that train together."""
+
+    seconds: float = 0.0
+    joules: float | None = None  # nobody can tell them apart
+
+
+SINGLE = {"engine": "single"}
+
+
+def record_of(spec, training, meter: Meter | Part, dataset, device, *, engine: Mapping = SINGLE) -> dict:
+    """The record of a training that has ended; `engine` is what its surroundings say of how it was made."""
     topology = training.hook
     layers = costs.layers(training.model, keep=None if topology is None else topology.keep())
     images = training.done * len(dataset.train)
@@ -46,7 +60,8 @@ def record_of(spec, training, meter: Meter, dataset, device) -> dict:
         "weights": weights_hash(training.model),
         "data": data_facts(dataset, spec.train.evaluate_on),
     } | ({} if topology is None else {"sparse": topology.facts()})
-    return spec.record(content, device=str(device), status=training.status)
+    record = spec.record(content, device=str(device), status=training.status)
+    return record | {"environment": record["environment"] | engine}
 
 
 def _absent(topology: Topology | None) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, ensure
 from pruneproxy.runs.spec import RunSpec
+from pruneproxy.runs.together import ensure_together
 from pruneproxy.specs import from_dict, to_dict
 from pruneproxy.store import Store
 
@@ -49,6 +50,8 @@ def _again(record: dict, store: Store, conditions: Conditions) -> dict:
         fresh = Store(folder)
         if spec.channels is not None and spec.channels.id in store:
             fresh.append(store.get(spec.channels.id))
+        if record["environment"].get("engine") == "batched":  # a group of one: who else was in it changes no bit
+            ensure_together([spec], fresh, conditions, wait=True)
         return ensure(spec, fresh, conditions)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pruneproxy import environment, pareto, runs
 from pruneproxy.errors import UserError, choose
-from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec
+from pruneproxy.runs import DEFAULTS, Conditions, Kind, RunSpec, together
 from pruneproxy.search.tradeoffs import TradeoffSpec, error
 from pruneproxy.space import apply
 from pruneproxy.sparse.updates import METHODS
@@ -24,7 +24,9 @@ class _Trained(Kind):
     def execute(self, store: Store, conditions: Conditions = DEFAULTS) -> dict:
         """Trains every member and returns the record; what is in the store already is not trained again."""
         members, made = [], []
-        for member in self._members(store, conditions):
+        chosen = list(self._members(store, conditions))
+        together.ensure_all((run for member in chosen for run in self._runs(member["settings"])), store, conditions)
+        for member in chosen:
             found = [runs.finished(run, store, conditions) for run in self._runs(member["settings"])]
             members.append(member | {"runs": [record["id"] for record in found]})
             made += found

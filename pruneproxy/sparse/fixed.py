@@ -11,21 +11,29 @@ class Fixed:
 
     def __init__(self, keep: Mapping[str, Tensor]):
         self._keep = dict(keep)
-        self._pairs: list[tuple[nn.Parameter, Tensor]] = []
+        self.weights: dict[str, nn.Parameter] = {}
+        self.masks: dict[str, Tensor] = {}  # as numbers in the layout of the weights
 
     @torch.no_grad()
     def begin(self, training) -> None:
         """Applies the masks."""
-        weights = {name: training.model.get_submodule(name).weight for name in self._keep}
-        self._pairs = [(weight, torch.empty_like(weight).copy_(self._keep[name])) for name, weight in weights.items()]
-        for weight, mask in self._pairs:
-            weight.mul_(mask)
+        self.weights = {name: training.model.get_submodule(name).weight for name in self._keep}
+        for name, weight in self.weights.items():
+            self.masks[name] = torch.empty_like(weight).copy_(self._keep[name])
+            weight.mul_(self.masks[name])
 
     def step(self, optimizer: torch.optim.Optimizer) -> None:
         """A step of the optimiser on what is kept."""
-        for weight, mask in self._pairs:
-            weight.grad.mul_(mask)
+        for name, weight in self.weights.items():
+            weight.grad.mul_(self.masks[name])
         optimizer.step()
+
+    def alone(self) -> bool:
+        """Never is a step more than that."""
+        return False
+
+    def passed(self) -> None:
+        """Nothing to do."""
 
     def state(self) -> dict:
         """Nothing: the masks are known."""

@@ -56,6 +56,15 @@ class Topology:
             self._update(optimizer, scores)
         self.taken += 1
 
+    def alone(self) -> bool:
+        """Whether the next step is dense, or has a topology update."""
+        first = self.taken == 0 and self.semantics.dense_first_step
+        return first or self.config.due(self.taken, self.steps)
+
+    def passed(self) -> None:
+        """Counts a step on masked gradients."""
+        self.taken += 1
+
     def state(self) -> dict:
         """The masks and where the run stands."""
         return {"masks": self.keep(), "taken": self.taken, "updates": self.updates, "moved": self.moved}

@@ -68,8 +68,11 @@ def make(factory: Factory, seed: int) -> nn.Module:
 
 
 def made_alike(factory: Factory, seed: int, example: Example) -> nn.Module:
-    """The network of `factory`, which must have the same tensors and outputs whenever it is called."""
-    network, again = make(factory, seed), make(factory, seed)
+    """The network of `factory`, on the device of the example; whenever it is called it must have the same tensors and
+    outputs.
+    """
+    device = examples.device(example)
+    network, again = (make(factory, seed).to(device) for _ in range(2))
     first, second = (shapes(outputs(one, example)) for one in (network, again))
     ours, theirs = (shapes(list(one.state_dict().values())) for one in (network, again))
     if (first, ours) != (second, theirs):

@@ -20,7 +20,8 @@ CHECK_EVERY = 20  # steps between looks at the loss: a look waits for the device
 EVALUATION_BATCH = 500
 
 
-def _autocast(precision: str, device: torch.device):
+def autocast(precision: str, device: torch.device):
+    """The context in which a network of that precision computes."""
     dtype = PRECISIONS[precision]
     return torch.autocast(device.type, dtype=dtype) if dtype else nullcontext()
 
@@ -53,7 +54,7 @@ def evaluate(model, dataset, *, on: str = "test", precision: str = "float32", ch
     loss, hits1, hits5 = 0.0, 0, 0
     for index in data.batches(len(split), EVALUATION_BATCH):
         inputs, labels = data.prepare(split, index, dataset), split.labels[index]
-        with _autocast(precision, _device(model)):
+        with autocast(precision, _device(model)):
             logits = model(_layout(inputs, channels_last)).float()
         loss += functional.cross_entropy(logits, labels, reduction="sum").item()
         ranked = logits.topk(min(5, logits.shape[1])).indices == labels[:, None]
@@ -76,6 +77,18 @@ class Hook(Protocol):
 
     def restore(self, state: dict) -> None:
         """Goes on from `state`; model and optimiser are already what they were."""
+
+
+class Masking(Hook, Protocol):
+    """A hook whose steps are mostly the optimiser's on masked gradients, so that many runs can take them at once."""
+
+    masks: dict[str, torch.Tensor]  # of layers by name, as numbers; replaced by views where runs train together
+
+    def alone(self) -> bool:
+        """Whether the next step is more than that."""
+
+    def passed(self) -> None:
+        """Hears that a step on masked gradients has been taken for it."""
 
 
 @dataclass
@@ -112,14 +125,26 @@ class Training:
         """Trains one epoch and returns its row of the history."""
         device = _device(self.model)
         started = environment.clock(device)
-        row = {"epoch": self.done + 1, "lr": lr_at(self.config, self.done), **self._train()}
+        trained = self._train()
+        measured = self.evaluate() if self.measures else None
+        return self.ended(trained, measured, environment.clock(device) - started)
+
+    @property
+    def measures(self) -> bool:
+        """Whether the epoch whose training has just ended is evaluated."""
+        done, config = self.done + 1, self.config
+        last = done >= (config.stop_after or config.epochs)
+        return self.status == "ok" and (last or done % config.evaluate_every == 0)
+
+    def ended(self, trained: dict, measured: dict | None, seconds: float) -> dict:
+        """Enters an epoch, what it found and what it took into the history, and returns its row."""
+        row = {"epoch": self.done + 1, "lr": lr_at(self.config, self.done), **trained}
         self.done += 1
-        if self.status == "ok" and (self.done % self.config.evaluate_every == 0 or self.finished):
-            measured = self.evaluate()
+        if measured is not None:
             if not math.isfinite(measured["loss"]):
                 self.status, measured = "diverged", {}
             row |= {f"eval_{name}": value for name, value in measured.items()}
-        row["seconds"] = environment.clock(device) - started
+        row["seconds"] = seconds
         for name in (*self.history, *row):
             self.history.setdefault(name, [None] * (self.done - 1))
         for name, column in self.history.items():
@@ -146,11 +171,11 @@ class Training:
         device = _device(self.model)
         loss, hits, seen = torch.zeros((), device=device), torch.zeros((), device=device), 0
         checked = (0.0, 0)
-        self._seed_dropout()
+        self.seed_dropout()
         for step, chosen in enumerate(index, 1):
             if config.dropout_drawn == "epoch":
-                self._seed_dropout()
-            self._set_lr(self.done + (step - 1) / len(index))
+                self.seed_dropout()
+            self.set_lr(self.done + (step - 1) / len(index))
             batch_loss, batch_hits = self.step(chosen, augmentation)
             loss, hits, seen = loss + batch_loss * len(chosen), hits + batch_hits, seen + len(chosen)
             if step % CHECK_EVERY == 0 or step == len(index):
@@ -188,10 +213,10 @@ class Training:
 
     def logits(self, inputs):
         """The network's output for a prepared batch, computed as the configuration says."""
-        with _autocast(self.config.precision, inputs.device):
+        with autocast(self.config.precision, inputs.device):
             return self.model(_layout(inputs, self.config.channels_last)).float()
 
-    def _seed_dropout(self):
+    def seed_dropout(self):
         """The dropout stream of this epoch from its beginning, on the device of the model."""
         if self._dropouts:
             seed = stream_seed(self.seed, "dropout", self.done)
@@ -199,7 +224,8 @@ class Training:
             for module in self._dropouts:
                 module.generator = stream
 
-    def _set_lr(self, epoch: float):
+    def set_lr(self, epoch: float):
+        """The learning rate of the optimiser so many epochs into the run."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr_at(self.config, epoch)
 

@@ -11,7 +11,7 @@ from pruneproxy import processes, runs, stopping
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Damaged, Store
-from pruneproxy.workers.tasks import Task, in_worker
+from pruneproxy.workers.tasks import Task, in_worker, specs_of
 
 ATTEMPTS = 3  # of a run by itself, when a process has died that may have been at it
 
@@ -54,6 +54,10 @@ def in_processes(
                 "finished run is kept"
             )
         for identity in suspects:
+            if len(members := specs_of(left[identity])) > 1:  # one of them may be to blame, the others are not
+                del left[identity]
+                left.update({spec.id: spec for spec in members})
+                continue
             _alone(identity, left, task, store, conditions, made)
 
 

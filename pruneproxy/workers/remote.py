@@ -10,7 +10,7 @@ from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
 from pruneproxy.store import Store
 from pruneproxy.workers.pools import ATTEMPTS, Died, Lost
-from pruneproxy.workers.tasks import Task, in_worker
+from pruneproxy.workers.tasks import Task, in_worker, specs_of
 
 ANSWER = 10.0  # seconds that a scheduler has to answer
 NOBODY = 60.0  # seconds without any worker after which waiting ends
@@ -45,6 +45,12 @@ class Scheduler:
     def __exit__(self, *_):
         self._client.close(timeout=ANSWER)
 
+    @property
+    def slots(self) -> int:
+        """How many tasks its workers do at once now; at least 1."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return max(1, sum(worker["nthreads"] for worker in workers))
+
     def make(self, wave: dict, task: Task, store: Store, conditions: Conditions, made: Callable[[str], None]):
         """Makes a wave; Lost says why nobody does what is left."""
         left, folder = dict(wave), str(store.folder.absolute())
@@ -69,7 +75,9 @@ class Scheduler:
                 self._client.cancel(list(pending.values()))
 
     def _result(self, future, spec, store: Store, conditions: Conditions) -> str:
-        """What a task has returned; a run that has killed one worker after the other is recorded as failed."""
+        """What a task has returned; a run that has killed one worker after the other is recorded as failed, and so are
+        those of a group.
+        """
         if future.status == "lost":
             return self._without_answer(spec, store)
         if future.status == "cancelled":
@@ -79,7 +87,10 @@ class Scheduler:
         except CancelledError:
             return self._without_answer(spec, store)
         except self._killed as error:
-            store.append(runs.failed(spec, Died(str(error).splitlines()[0]), conditions))
+            store.refresh()
+            for one in specs_of(spec):
+                if one.id not in store:
+                    store.append(runs.failed(one, Died(str(error).splitlines()[0]), conditions))
             return "done"
         except TimeoutError as error:
             raise Lost(f"the Dask scheduler at {self.address} is gone") from error
@@ -87,7 +98,7 @@ class Scheduler:
     def _without_answer(self, spec, store: Store) -> str:
         """What has come of a task whose worker has died since, and the answer with it."""
         store.refresh()
-        return "done" if spec.id in store else "busy"
+        return "done" if all(one.id in store for one in specs_of(spec)) else "busy"
 
     def _trouble(self, conditions: Conditions) -> str | None:
         if stopping.heard():

@@ -6,9 +6,22 @@ from collections.abc import Callable
 from pruneproxy import environment, runs
 from pruneproxy.errors import UserError
 from pruneproxy.runs import Conditions
+from pruneproxy.runs.together import Group, ensure_together
 from pruneproxy.store import Store
 
-Task = Callable[..., dict | None]  # (spec, store, conditions, wait=...): None while another process is at it
+Task = Callable[..., dict | bool | None]  # (spec or group, store, conditions, wait=...): None while others are at it
+
+
+def made(unit, store: Store, conditions: Conditions, *, wait: bool) -> dict | bool | None:
+    """The record of a spec; or of a group, that all its records are there."""
+    if isinstance(unit, Group):
+        return ensure_together(unit.specs, store, conditions, wait=wait)
+    return runs.ensure(unit, store, conditions, wait=wait)
+
+
+def specs_of(unit) -> tuple:
+    """The specs that a task makes."""
+    return unit.specs if isinstance(unit, Group) else (unit,)
 
 
 def scored(spec, store: Store, conditions: Conditions, *, wait: bool) -> dict | None:
