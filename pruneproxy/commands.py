@@ -3,7 +3,6 @@
 import contextlib
 import sys
 import warnings
-import webbrowser
 from dataclasses import asdict
 from pathlib import Path
 
@@ -155,7 +154,7 @@ def show(options, say) -> int:
         say(f"{len(files)} tables and figures in {wanted.take}")
     say(f"open {page.resolve()}")
     if options.open:
-        webbrowser.open(page.resolve().as_uri())
+        showing.browse(page)
     return 0
 
 

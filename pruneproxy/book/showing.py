@@ -2,6 +2,7 @@
 
 import base64
 import os
+import webbrowser
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,11 @@ def show(wanted: Shown) -> tuple[Path, list[Path]]:
     (source / contents.TOC).write_text(yaml.safe_dump(toc), encoding="utf-8")
     built = html.build(wanted.output, strict=False) / f"{name}.html"
     return built, [] if wanted.take is None else taken(job.output, wanted.take)
+
+
+def browse(page: Path):
+    """Opens a page in the reader's browser."""
+    webbrowser.open(page.resolve().as_uri())
 
 
 def taken(notebook: Path, folder: Path) -> list[Path]:
