@@ -191,17 +191,9 @@ def display(width: int = 160):
         "{:.4g}".format,
     )
     if kind := os.environ.get(EXPORTED):
-        _export(kind)
+        from pruneproxy.book import showing
 
-
-def _export(figures: str):
-    """Has the outputs of this kernel hold what can be taken out of them: tables in full digits, figures that scale."""
-    from IPython import get_ipython
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("png", figures)
-    tables = get_ipython().display_formatter.mimebundle_formatter
-    tables.for_type(pd.DataFrame, lambda frame, **_: {"text/csv": frame.to_csv()})
+        showing.export(kind)
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:
