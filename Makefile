@@ -15,7 +15,7 @@ ARGS ?=
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PIP := $(RUN) -m pip install --disable-pip-version-check
-EXTRAS := book,dev,dask,prune,postgres
+EXTRAS := book,dev,dask,prune,fast,postgres
 # One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
 export OMP_NUM_THREADS ?= 1
 
