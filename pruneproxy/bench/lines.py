@@ -7,6 +7,7 @@ from statistics import median
 
 import torch
 
+from pruneproxy import environment
 from pruneproxy.bench import narrowed
 from pruneproxy.bench.turns import speeds
 from pruneproxy.bench.ways import Way, network, pictures, side_of
@@ -71,6 +72,7 @@ def throughput(plan: Plan) -> Iterator[Line]:
 
 def precision_of(name: str) -> str:
     """The precision in which a run of one thread is fastest here."""
+    environment.settle()  # one thread, whose processor time is counted: a busy machine does not mislead it
     dataset = pictures(256, side_of(name))
     return fastest_precision(network(name, dataset), dataset)
 

@@ -47,6 +47,7 @@ def _team(way: Way) -> Iterator[list[Connection]]:
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(way, theirs), daemon=True)
             process.start()
+            theirs.close()  # or nobody would hear that the process has died
             ends, processes = [*ends, ours], [*processes, process]
         for end in ends:
             end.recv()
