@@ -14,7 +14,7 @@ PRUNERS = {  # of channels
     "L1, the weakest anywhere": {"score": "l1", "target": 0.5, "allocation": "global"},
     "SynFlow (000)": {"score": "synflow", "percentile": 60, "sigma": 0.15, "fan_in": "mean", "coupled": "mean"},
     "3SP": {"score": "3sp", "percentile": 60, "sigma": 0.15, "fan_in": "mean", "coupled": "mean"},
-    "L1, a tenth": {"score": "l1", "target": 0.1},
+    "L1, little left": {"score": "l1", "target": 0.15},
 }
 MULTIPLES = {1: "any number of channels", 8: "multiples of 8"}
 
