@@ -3,7 +3,7 @@
 #   PYTHON       the interpreter that .venv is made from          make test PYTHON=python3.12
 #   TORCH_INDEX  a package index of CPU-only torch builds         make test TORCH_INDEX=https://download.pytorch.org/whl/cpu
 #   JOBS         processes of the tests and of the book           make test JOBS=4
-#   ARGS         more arguments for pytest                        make test ARGS="-k store"
+#   ARGS         more arguments for pytest or the benchmark       make test ARGS="-k store"
 #   VENV         where the environment lives                      make book VENV=~/envs/pruneproxy
 
 PYTHON ?= python3
@@ -15,7 +15,7 @@ ARGS ?=
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PIP := $(RUN) -m pip install --disable-pip-version-check
-EXTRAS := book,dev,dask,prune,postgres
+EXTRAS := book,dev,dask,prune,fast,postgres
 # One thread per process: results are bit-identical only at the same thread count, and processes use the cores better.
 export OMP_NUM_THREADS ?= 1
 
@@ -28,7 +28,7 @@ help:
 	@echo "make test-newest   the same on the newest release of everything"
 	@echo "make audit   look for known weaknesses of what is pinned"
 	@echo "make torture kill, damage, cut off, crowd and deceive it, and count what that did"
-	@echo "make bench   measure training throughput"
+	@echo "make bench   measure training throughput (ARGS=--save keeps the table)"
 	@echo "make lint    check style"
 	@echo "make clean   remove _build and caches (keeps $(VENV))"
 
@@ -66,7 +66,7 @@ torture: $(STAMP)
 	cd tests && $(abspath $(RUN)) -m torture $(ARGS)
 
 bench: $(STAMP)
-	env -u OMP_NUM_THREADS $(RUN) -m pruneproxy.bench
+	env -u OMP_NUM_THREADS $(RUN) -m pruneproxy.bench $(ARGS)
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .

@@ -68,8 +68,8 @@ def closest(
 ) -> Keep:
     """The prefix of `removals` whose cost comes closest to `target`.
 
-    The cost falls with every removal, so bisection finds the last prefix at or above the target; it or its successor
-    is the answer, off by at most half the cost of one channel.
+    No removal raises the cost, so bisection finds the last prefix at or above the target; it or its successor is the
+    answer, off by at most half of what one removal saves: of the cost of one channel, where each saves something.
     """
 
     def cost_after(count):

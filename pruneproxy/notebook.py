@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy import workers
+from pruneproxy.book import exporting
 from pruneproxy.cache import cached, folders_hash
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import Verdict
@@ -22,7 +23,6 @@ from pruneproxy.store import Store, records_folder
 MISSING = {"run": "train what is missing", "error": "stop and say how to run it", "skip": "show what there is"}
 LITERALS = (bool, int, float, str, tuple, list)
 COMMON = ("scale", "device", "records", "missing")
-EXPORTED = "PRUNEPROXY_EXPORTED"  # a kind of figure: outputs hold it beside the picture, and tables as CSV
 
 
 def assigned(source: str) -> list[str]:
@@ -190,10 +190,8 @@ def display(width: int = 160):
         "display.float_format",
         "{:.4g}".format,
     )
-    if kind := os.environ.get(EXPORTED):
-        from pruneproxy.book import showing
-
-        showing.export(kind)
+    if kind := os.environ.get(exporting.EXPORTED):
+        exporting.export(kind)
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:

@@ -14,7 +14,7 @@ MODULES = sources()
 PUBLIC = [name for name in MODULES if "._" not in name.removesuffix(".__main__")]
 # Where records and data sets live; `published` reads the package's own tables, and the book writes pages.
 OPEN_FILES = ("durable", "stopping", "store", "cache", "data", "published", "book", "environment")
-PRINT = ("__main__", "book.__main__", "bench")
+PRINT = ("__main__", "book.__main__", "bench.__main__")
 FILE_CALLS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "mkdir", "unlink", "rmtree", "copytree"}
 FILE_CALLS |= {"savez", "savez_compressed", "save_file", "load_file", "read_csv", "to_csv"}
 FRAMES_ONLY = (

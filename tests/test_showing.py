@@ -9,7 +9,7 @@ import pytest
 
 from pruneproxy.__main__ import main
 from pruneproxy.book import showing
-from pruneproxy.notebook import EXPORTED
+from pruneproxy.book.exporting import EXPORTED
 
 SVG, PICTURE = "<svg></svg>", base64.b64encode(b"picture").decode()
 

@@ -210,7 +210,7 @@ def test_masking_gradients_equals_masking_weights_after_every_step(digits, neste
 def test_masks_cost_little_time():
     """The bound is 0.9 on a quiet machine (784-1000-1000-1000-10, batches of 128); a busy one gets some room."""
     images = data.load(data.DataConfig(name="digits", train_images=128, eval_images=20, size=28))
-    assert sparse.relative_speed(images, turns=7, steps=2) > 0.8
+    assert sparse.relative_speed(images, engine="masked", turns=7, steps=2) > 0.8
 
 
 SPEC = RunSpec(data=DATA, model=MLP, train=TRAIN, sparse=replace(MOVING, density=0.25))

@@ -194,3 +194,29 @@ def test_one_step_of_the_penalty_is_its_subgradient():
         config = TrainConfig(epochs=1, batch_size=100, lr=lr, weight_decay=0.0, slimming=slimming)
         steps.append(fit(model, dataset, config).model.bn1.weight.detach())
     assert torch.allclose(steps[0] - steps[1], torch.full_like(steps[0], lr * weight))  # every scale started at 1
+
+
+@pytest.mark.parametrize("allocation", channels.ALLOCATIONS)
+@pytest.mark.parametrize(("name", "scope"), [("resnet56", "inner"), ("resnet56", "all"), ("vgg16_bn", "all")])
+def test_a_target_is_met_as_closely_as_whole_multiples_allow(name, scope, allocation):
+    model = network(name)
+    config = PruneConfig(target=0.5, scope=scope, allocation=allocation, multiple=8)
+    keep = surgery.choose_channels(model, config)
+    widths = {group.name: group.width for group in surgery.prunable(model, scope)}
+    assert all(len(index) % 8 == 0 or len(index) == widths[name] for name, index in keep.items())
+    whole = costs.total(costs.layers(model))
+    found = costs.total(costs.layers(surgery.narrow(model, keep))) / whole
+    block = max(
+        whole - costs.total(costs.layers(surgery.narrow(model, {group: torch.arange(width)[8:]})))
+        for group, width in widths.items()
+        if width > 8
+    )
+    assert abs(found - 0.5) <= block / whole / 2
+
+
+def test_a_target_with_a_multiple_of_one_is_what_it_was_and_other_names_are_other_specs():
+    plain = PruneConfig(target=0.5)
+    assert PruneConfig(target=0.5, multiple=1) == plain != PruneConfig(target=0.5, multiple=8)
+    model = network("resnet20")
+    one, other = (surgery.choose_channels(model, config) for config in (plain, replace(plain, multiple=1)))
+    assert all(torch.equal(one[name], other[name]) for name in one)

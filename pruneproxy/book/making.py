@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from pruneproxy.book import contents, evidence, execute, html, pages
+from pruneproxy.book import contents, evidence, execute, html, pages, speed
 from pruneproxy.book.parameters import check_parameters, parameter_names
 from pruneproxy.cache import folders_hash
 from pruneproxy.errors import UserError
@@ -91,6 +91,10 @@ def write_generated(folder: Path, found: evidence.Evidence) -> None:
     html.fill(folder / "intro.md", {"claims": claims, "power": pages.power_table()})
     html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
     html.fill(folder / "reliable.md", {"faults": pages.faults_table(folder / "torture.json")})
+    kept = speed.read(folder / "speed.json")
+    if kept is not None:
+        speed.figure(kept).savefig(folder / "speed.svg")
+    html.fill(folder / "speed.md", {"speed": speed.page(kept, "speed.svg")})
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-import pandas as pd
 import yaml
 
 from pruneproxy.book import contents, execute, html
+from pruneproxy.book.exporting import EXPORTED
 from pruneproxy.book.parameters import check_parameters
 from pruneproxy.errors import choose
-from pruneproxy.notebook import EXPORTED
 
 KINDS = {"text/csv": "csv", "image/svg+xml": "svg", "application/pdf": "pdf", "image/png": "png"}
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -57,16 +56,6 @@ def show(wanted: Shown) -> tuple[Path, list[Path]]:
     (source / contents.TOC).write_text(yaml.safe_dump(toc), encoding="utf-8")
     built = html.build(wanted.output, strict=False) / f"{name}.html"
     return built, [] if wanted.take is None else taken(job.output, wanted.take)
-
-
-def export(figures: str):
-    """Has the outputs of this kernel hold what can be taken out of them: tables in full digits, figures that scale."""
-    from IPython import get_ipython
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-    set_matplotlib_formats("png", figures)
-    tables = get_ipython().display_formatter.mimebundle_formatter
-    tables.for_type(pd.DataFrame, lambda frame, **_: {"text/csv": frame.to_csv()})
 
 
 def browse(page: Path):

@@ -19,7 +19,9 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        kept = torch.empty_like(x).bernoulli_(1 - self.probability, generator=self.generator)
+        # Draws fill memory in its order: a matrix has the same ones however it is laid out.
+        layout = torch.contiguous_format if x.ndim == 2 else torch.preserve_format
+        kept = torch.empty_like(x, memory_format=layout).bernoulli_(1 - self.probability, generator=self.generator)
         return x * kept / (1 - self.probability)
 
     def extra_repr(self) -> str:

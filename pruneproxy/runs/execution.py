@@ -55,11 +55,11 @@ def _run(spec, store: Store, conditions: Conditions, stop=None) -> tuple[Trainin
     return training, record_of(spec, training, meter, dataset, device)
 
 
-def hook(spec, store: Store) -> Topology | Fixed | None:
-    """What makes the training of `spec` sparse, or None."""
+def hook(spec, store: Store, engine: str | None = None) -> Topology | Fixed | None:
+    """What makes the training of `spec` sparse, or None; `engine` is one of `sparse.ENGINES` or None."""
     if spec.ticket is not None:
         return Fixed(tickets.masks(spec, store))
-    return None if spec.sparse is None else Topology(spec.sparse, seed=spec.seed)
+    return None if spec.sparse is None else Topology(spec.sparse, seed=spec.seed, engine=engine)
 
 
 def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> torch.nn.Module:

@@ -14,6 +14,8 @@ from pruneproxy.runs.estimates import dense_multiplications
 from pruneproxy.runs.execution import CHECKPOINT_AFTER, hook, network
 from pruneproxy.runs.recording import Part, record_of
 from pruneproxy.runs.spec import RunSpec
+from pruneproxy.sparse.breakeven import DENSITIES
+from pruneproxy.sparse.engines import SMALLEST
 from pruneproxy.store import Busy, Store
 from pruneproxy.train import Together, Training, shared
 
@@ -76,7 +78,12 @@ def _program(spec, conditions: Conditions) -> tuple | None:
 
 def _pays(spec: RunSpec) -> bool:
     """Whether a CPU spends much of a step on anything but products, which batched ones do not make faster."""
-    return _is_mlp(spec) and spec.train.batch_size * dense_multiplications(spec.model, spec.data) < WORTHWHILE
+    if not _is_mlp(spec):
+        return False
+    count = dense_multiplications(spec.model, spec.data)
+    # Compressed rows gain more in large sparse layers, and belong to one run.
+    by_rows = spec.sparse is not None and spec.sparse.density <= DENSITIES[0] and count >= 2 * SMALLEST
+    return not by_rows and spec.train.batch_size * count < WORTHWHILE
 
 
 def _is_mlp(spec: RunSpec) -> bool:
@@ -189,7 +196,10 @@ class _Run:
     def begun(cls, spec: RunSpec, dataset, store: Store, conditions: Conditions) -> "_Run":
         """A run where a kill may have left it."""
         model = network(spec, dataset, store, conditions).to(dataset.device)
-        training, part = Training(model, dataset, spec.train, spec.seed, hook=hook(spec, store)), Part()
+        training, part = (
+            Training(model, dataset, spec.train, spec.seed, hook=hook(spec, store, engine="masked")),
+            Part(),
+        )
         state = store.checkpoint(spec.id)
         if state is not None:
             training.restore(state["training"])

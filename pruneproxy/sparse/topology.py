@@ -6,18 +6,23 @@ from torch import Tensor, nn
 from pruneproxy.masks import counts, densities
 from pruneproxy.randomness import generator
 from pruneproxy.sparse.config import SEMANTICS, SparseConfig
-from pruneproxy.sparse.updates import METHODS, updated
+from pruneproxy.sparse.engines import Engine, engine_of
+from pruneproxy.sparse.rows import Rows
+from pruneproxy.sparse.updates import LOOK_AT_GRADIENTS, METHODS, updated
 
 
 class Topology:
     """The masks of one run. Give it to `Training(..., hook=Topology(config, seed=seed))`.
 
-    A step costs one product in place per sparse layer: gradients are masked, so that absent weights and their momentum
-    stay exactly 0. Masks and growth are drawn from streams named by seed and update, which a restored run draws again.
+    A layer is computed by an `engine` that multiplies by the kept weights only, where that is faster (None: chosen by
+    measurement, see `engines`). Elsewhere a step costs one product in place per sparse layer: gradients are masked.
+    Either way absent weights and their momentum stay exactly 0. Masks and growth are drawn from streams named by seed
+    and update, which a restored run draws again.
     """
 
-    def __init__(self, config: SparseConfig, *, seed: int = 0):
+    def __init__(self, config: SparseConfig, *, seed: int = 0, engine: str | None = None):
         self.config = config
+        self.engine: Engine = engine_of(engine)
         self.seed = seed if config.mask_seed is None else config.mask_seed
         self.semantics = SEMANTICS[config.semantics]
         self.taken = 0  # steps so far
@@ -26,6 +31,8 @@ class Topology:
         self.steps = 0  # of the whole run
         self.weights: dict[str, nn.Parameter] = {}
         self.masks: dict[str, Tensor] = {}  # of the sparse layers, as numbers in the layout of the weights
+        self.rows: dict[str, Rows] = {}  # of the layers that an engine computes
+        self._linear: dict[str, nn.Linear] = {}  # those that it may
 
     def begin(self, training) -> None:
         """Draws the masks and, unless the first step is dense, applies them."""
@@ -37,6 +44,7 @@ class Topology:
         }
         if self.config.method != "dense":
             self._draw(layers)
+            self._linear = self.engine.layers(training, self.masks)
         if not self.semantics.dense_first_step:
             self._apply(training.optimizer)
 
@@ -49,12 +57,26 @@ class Topology:
             optimizer.step()
             self._apply(optimizer)
         elif not (due and self.semantics.replaces_step):
-            for name, mask in self.masks.items():
-                self.weights[name].grad.mul_(mask)
-            optimizer.step()
+            self._descend(optimizer)
         if due:
             self._update(optimizer, scores)
         self.taken += 1
+        self._look_ahead()
+
+    def _descend(self, optimizer: torch.optim.Optimizer) -> None:
+        """A step of the optimiser on what is kept."""
+        for name, mask in self.masks.items():
+            if self.weights[name].grad is not None:
+                self.weights[name].grad.mul_(mask)
+        optimizer.step()
+        for rows in self.rows.values():
+            rows.descend(optimizer)
+
+    def _look_ahead(self) -> None:
+        """Asks for the gradients of absent weights where the next step's update looks at them."""
+        due = self.config.due(self.taken, self.steps) and self.config.method in LOOK_AT_GRADIENTS
+        for rows in self.rows.values():
+            rows.dense_gradient = due
 
     def alone(self) -> bool:
         """Whether the next step is dense, or has a topology update."""
@@ -75,6 +97,9 @@ class Topology:
         for name, mask in state["masks"].items():
             self.masks[name].copy_(mask)
         self.taken, self.updates, self.moved = state["taken"], state["updates"], state["moved"]
+        if self.taken or not self.semantics.dense_first_step:
+            self._follow()
+        self._look_ahead()
 
     def keep(self) -> dict[str, Tensor]:
         """The kept weights of every sparse layer as boolean masks."""
@@ -86,12 +111,13 @@ class Topology:
         return self.config.method if self.moved or self.config.method == "dense" else "static"
 
     def facts(self) -> dict:
-        """What a record says: label, topology updates, weights that these removed, steps of the run, densities."""
+        """What a record says: label, updates, weights that these removed, steps of the run, engine, densities."""
         return {
             "label": self.label,
             "updates": self.updates,
             "moved": self.moved,
             "steps": self.steps,
+            "engine": self.engine.name if self.rows else "masked",
             "densities": {name: int(mask.sum()) / mask.numel() for name, mask in self.keep().items()},
         }
 
@@ -113,7 +139,9 @@ class Topology:
         """The scores of every layer, from the gradients of this batch before they are masked."""
         growth = METHODS[self.config.method]
         draws = generator(self.seed, "growth", self.updates)
-        return {name: growth(weight.grad, draws) for name, weight in self.weights.items()}
+        # Without a gradient the growth looks only at the shape.
+        gradients = {name: weight if weight.grad is None else weight.grad for name, weight in self.weights.items()}
+        return {name: growth(gradient, draws) for name, gradient in gradients.items()}
 
     def _update(self, optimizer: torch.optim.Optimizer, scores: dict[str, Tensor]) -> None:
         """Removes and grows the same number of weights in every layer."""
@@ -132,6 +160,7 @@ class Topology:
         if self.semantics.clears == "all":
             for weight in optimizer.state:
                 _clear_momentum(optimizer, weight, torch.zeros((), device=weight.device))
+        self._follow()
         self.updates += 1
 
     @torch.no_grad()
@@ -140,6 +169,14 @@ class Topology:
         for name, mask in self.masks.items():
             self.weights[name].mul_(mask)
             _clear_momentum(optimizer, self.weights[name], mask)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Tells the engine what is kept now."""
+        for name, layer in self._linear.items():
+            if name not in self.rows:
+                self.rows[name] = Rows(layer, self.engine.module)
+            self.rows[name].follow(self.masks[name].bool())
 
 
 def _clear_momentum(optimizer: torch.optim.Optimizer, weight: nn.Parameter, stays: Tensor) -> None:

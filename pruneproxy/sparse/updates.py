@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,8 @@ METHODS: dict[str, Growth | None] = {
     "set": _at_random,  # Mocanu et al. 2018
     "rigl": _by_gradient,  # Evci et al. 2020
 }
+
+LOOK_AT_GRADIENTS = ("rigl",)  # those whose growth does
 
 
 def _by_magnitude(weight: Tensor, kept: Tensor, part: Part) -> Tensor:
@@ -52,6 +55,12 @@ ROUNDINGS: dict[str, Callable[[float, int], int]] = {  # how many of a number of
 
 def _smallest(values: Tensor, among: Tensor, count: int) -> Tensor:
     """A mask of the `count` smallest of `values` where `among` is true."""
+    if values.device.type == "cpu" and count:
+        found = values.detach().numpy()[among.numpy()]
+        if count <= len(found):
+            chosen = among & (values <= float(np.partition(found, count - 1)[count - 1]))
+            if int(chosen.sum()) == count:  # else equal values are at the border, of which `topk` chooses
+                return chosen
     chosen = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
     order = values.masked_fill(~among, torch.inf).flatten()
     chosen[order.topk(count, largest=False).indices] = True

@@ -51,7 +51,7 @@ def choose_channels(
     else:
         tau = channels.threshold(_population(model, config, groups, scored, layered), config.percentile)
         counts = {name: max(count, least[name]) for name, count in channels.surviving(scored, tau).items()}
-        counts = channels.rounded_up(counts, widths, config.multiple)
+    counts = channels.rounded_up(counts, widths, config.multiple)
     keep = channels.pick(scored, counts, picked=config.picked, generator=generator)
     return _follow_stem(groups, keep, scored, config.floor) if follows else keep
 
@@ -72,11 +72,18 @@ def _choices(config: PruneConfig, batch: Batch | None, generator) -> scores.Choi
 
 
 def _to_target(model, config, groups, scored, least, example) -> channels.Keep:
-    """The channels left when the cost comes closest to the target (thesis Sec. 3.2.2)."""
+    """The channels left when the cost, with numbers rounded up as they will be, comes closest to the target.
+
+    (Thesis Sec. 3.2.2.)
+    """
     removals = channels.removal_order(scored, allocation=config.allocation, floor=least)
     dense, widths = costs.layers(model, example=example), {group.name: group.width for group in groups}
     target = round(config.target * costs.total(dense))
-    return channels.closest(removals, widths, lambda kept: costs.total(costs.narrowed(dense, groups, kept)), target)
+
+    def cost(kept: Mapping[str, int]) -> int:
+        return costs.total(costs.narrowed(dense, groups, channels.rounded_up(kept, widths, config.multiple)))
+
+    return channels.closest(removals, widths, cost, target)
 
 
 def _population(model, config, groups, scored, layered) -> Mapping[str, Tensor]:

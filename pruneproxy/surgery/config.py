@@ -36,7 +36,7 @@ class PruneConfig:
     percentile: float | None = None  # of the channels that is removed
     sigma: float = 0.0  # least share of its channels that a group keeps
     sigma_rounding: str = "up"
-    multiple: int = 1  # of which a group keeps a whole number of channels, if it has as many
+    multiple: int = 1  # of which a group keeps a whole number of channels, if it has as many (8 suits processors)
     sign: str = "absolute"
     picked: str = "rank"
     threshold_over: str = "groups"
@@ -64,10 +64,9 @@ class PruneConfig:
         self._check_target()
 
     def _check_target(self):
-        """A target is met by single removals: no threshold exists, and streams that follow the stem have no price."""
-        free = self.scope != "stem" and self.threshold_over != "layers" and self.multiple == 1
-        if self.target is not None and not free:
-            name = "scope" if self.scope == "stem" else "multiple" if self.multiple > 1 else "threshold_over"
+        """A target is met by removals: no threshold exists, and streams that follow the stem have no price."""
+        if self.target is not None and (self.scope == "stem" or self.threshold_over == "layers"):
+            name = "scope" if self.scope == "stem" else "threshold_over"
             raise UserError(
                 f"expected PruneConfig.percentile with {name}={getattr(self, name)!r}, got a target: "
                 f"give percentile instead, or another {name}"

@@ -197,9 +197,12 @@ class Training:
 
     def step(self, index, augmentation):
         """One step on the training images `index`; returns mean loss and hits, both still on the device."""
-        config, split = self.config, self.dataset.train
-        inputs, labels = data.prepare(split, index, self.dataset, generator=augmentation), split.labels[index]
-        logits = self.logits(inputs)
+        split = self.dataset.train
+        return self.learn(data.prepare(split, index, self.dataset, generator=augmentation), split.labels[index])
+
+    def learn(self, inputs, labels):
+        """The same on a batch that is already prepared."""
+        config, logits = self.config, self.logits(inputs)
         loss = functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
