@@ -1,18 +1,22 @@
 """What every notebook does first: check its parameters, get its records, say what was cut and where it ran."""
 
 import ast
-import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
+from IPython import get_ipython
 
 from pruneproxy import workers
+from pruneproxy.chapter import Chapter
 from pruneproxy.errors import UserError, choose
+from pruneproxy.evidence import shown
+from pruneproxy.evidence.compared import Compared
+from pruneproxy.evidence.verdicts import Tested, Verdict
 from pruneproxy.recipes import RECIPES, standing
-from pruneproxy.runs.records import Records, select, trained
+from pruneproxy.runs.about import About
+from pruneproxy.runs.records import Records, select
 from pruneproxy.specs import check_names
 from pruneproxy.store import Store, records_folder
 
@@ -53,7 +57,7 @@ def declared(history: list[str]) -> list[str] | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Chapter):
     """One recipe at one scale, as a notebook sees it."""
 
     recipe: object
@@ -77,11 +81,19 @@ class Study:
 
     @cached_property
     def judged(self) -> pd.DataFrame:
-        """The same of all experiments and of whole seeds only: a verdict must not depend on the page that shows it."""
+        """The same of whole seeds of all that a verdict rests on, which must not depend on the page that shows it."""
+        specs = [spec for case in self._judged_cases for spec in self.recipe.grid(case)]
+        return self.recipe.frame(select(self.store, specs), self._judged_cases)
+
+    @cached_property
+    def _judged_cases(self) -> tuple:
+        """The scale's own cases where the page shows a part of them, else those of its parameters."""
+        whole = self.recipe.cases(self.scale)
         others = {name: value for name, value in self.overrides.items() if name != "experiments"}
-        cases = self.recipe.cases(self.scale, **others)
-        cases = standing.complete_cases(self.recipe, cases, self.store, growing=self.scale in standing.GROWING)
-        return self.recipe.frame(select(self.store, [spec for case in cases for spec in self.recipe.grid(case)]), cases)
+        own = {spec.id for case in whole for spec in self.recipe.grid(case)}
+        asked = {spec.id for case in self.cases for spec in self.recipe.grid(case)}
+        cases = whole if asked <= own else self.recipe.cases(self.scale, **others)
+        return standing.complete_cases(self.recipe, cases, self.store, growing=self.scale in standing.GROWING)
 
     @property
     def complete(self) -> bool:
@@ -130,7 +142,7 @@ class Study:
     def _facts(self) -> list[str]:
         if not self.found:
             return [f"scale {self.scale}: none of {self.asked} runs has been made"]
-        about = About(self.found.values())
+        about = self.about
         return [
             f"scale {self.scale}: {self.done} of {self.asked} runs",
             f"data {', '.join(sorted(about.data))}",
@@ -139,33 +151,36 @@ class Study:
             " to ".join(dict.fromkeys((min(about.days), max(about.days)))),
         ]
 
-    def sign(self, drawn) -> None:
-        """Writes where its numbers come from under a figure, given as its axes or an array of them."""
-        figure = np.ravel(drawn)[0].figure
-        said = textwrap.fill(self.provenance(), 110)
-        figure.supxlabel(said, fontsize="xx-small", color="0.35", parse_math=False)  # a name may have a dollar sign
+    @cached_property
+    def about(self) -> About:
+        """Where the records come from."""
+        return About(self.found.values())
 
-    def claims(self, *ids: str) -> pd.DataFrame:
-        """The verdicts on some claims at this scale: grade, effect, 95 % interval, and where it holds."""
-        found = {verdict.claim: verdict for verdict in self._verdicts}
-        rows = [
-            (name, self.recipe.claims[name].text, one.grade, one.effect or one.note)
-            + (_interval(one.interval), one.p, one.closes)
-            for name, one in ((name, found[name]) for name in ids)
-        ]
-        columns = ["claim", "text", "grade", "effect", "interval", "p", "what would close it"]
-        return pd.DataFrame(rows, columns=columns).set_index("claim")
+    def verdicts(self, ids: Sequence[str]) -> list[Verdict]:
+        """The verdicts on some claims at this scale."""
+        found = [self._verdicts[name] for name in ids]
+        return [replace(one, effect=self.named(one.effect), note=self.named(one.note)) for one in found]
 
     @cached_property
-    def _verdicts(self) -> list:
+    def compared(self) -> dict[str, Compared]:
+        """The number of every claim in these records beside the printed one."""
+        return self.recipe.judge.compared(self._tested)
+
+    @cached_property
+    def _tested(self) -> dict[str, Tested]:
+        return self.recipe.judge.tested(self.judged)
+
+    @cached_property
+    def _verdicts(self) -> dict[str, Verdict]:
         stem, judge = self.recipe.stem, self.recipe.judge
         family = {other: one.tested for other, one in standing.beside(self.store.folder, stem).items()}
-        look = standing.look_at(self.recipe, self.scale, self.cases)
-        return judge.evaluate(self.judged, scale=self.scale, others=standing.others(family, stem), look=look)
+        look = standing.look_at(self.recipe, self.scale, self._judged_cases)
+        found = judge.graded(self._tested, scale=self.scale, others=standing.others(family, stem), look=look)
+        return {verdict.claim: verdict for verdict in found}
 
 
 def display(width: int = 160):
-    """Sets how frames are shown: whole texts, four digits, no broken lines."""
+    """Sets how frames are shown: as tables of words and short numbers, whole texts, no broken lines as text."""
     pd.set_option(
         "display.max_colwidth",
         None,
@@ -178,10 +193,9 @@ def display(width: int = 160):
         "display.float_format",
         "{:.4g}".format,
     )
-
-
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f"{bounds[0]:.3g} to {bounds[1]:.3g}"
+    if shell := get_ipython():
+        formats = shell.display_formatter.formatters["text/html"]
+        formats.for_type(pd.DataFrame, lambda frame: shown.table(frame).html)
 
 
 def open_study(stem: str, names: dict) -> Study:
@@ -227,37 +241,6 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
     failed = [record for record in map(store.get, outcome.missing) if record is not None]
     if failed:
         raise UserError(f"{len(failed)} of {len(specs)} runs failed, the first with {failed[0]['error']}")
-
-
-class About:
-    """Data, devices, days and seeds of records, gathered in one pass."""
-
-    def __init__(self, records: Iterable[dict]):
-        self.data, self.devices, self.days = set(), set(), set()
-        self._searches, self._single, self._other = set(), set(), set()
-        for record in records:
-            self._add(record)
-
-    def _add(self, record: dict):
-        spec = record["spec"]
-        self.days.add(record["finished"][:10])
-        self.devices.add(record["environment"]["device"])
-        if record.get("data"):
-            self.data.add(f"{trained(record)['data']['name']} from {record['data']['source']}")
-        if "search" in spec or "base" in spec:
-            self._searches.add(spec.get("search", spec)["seed"])
-        if "train" in spec:
-            self._single.add(spec["seed"])
-        self._other.add(trained(record)["seed"])
-
-    @property
-    def seeds(self) -> str:
-        """How many there are: of searches, whose settings are trained for each of them, and of single trainings."""
-        kinds = {"search ": self._searches, "training " if self._searches else "": self._single}
-        if not any(kinds.values()):
-            kinds = {"": self._other}
-        counted = [(len(seeds), kind) for kind, seeds in kinds.items() if seeds]
-        return " and ".join(f"{count} {kind}seed{'s' * (count > 1)}" for count, kind in counted)
 
 
 def _show(value) -> str:

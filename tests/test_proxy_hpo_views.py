@@ -125,7 +125,11 @@ def test_rows_are_named_by_what_was_trained_and_by_what_it_stands_for():
         ("resnet56", "CIFAR100", "resnet8"),
     ]
     shown = tables.named(pd.DataFrame(rows, columns=["network", "dataset", "source"]), cases)
-    narrow, deep, images = "VGG16-BN x 0.125", "ResNet-14 (for ResNet-56)", "Fashion-MNIST (for CIFAR10)"
+    narrow, deep, images = (
+        "VGG16-BN x 0.125",
+        "ResNet-14 standing in for ResNet-56",
+        "Fashion-MNIST standing in for CIFAR10",
+    )
     assert shown.to_numpy().tolist() == [
         [deep, images, "synflow"],
         [deep, images, narrow],

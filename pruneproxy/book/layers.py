@@ -25,7 +25,7 @@ LAYERS = {
     "Runs and results": ("store", "runs", "search", "workers"),
     "Evidence": ("evidence",),
     "Recipes": ("recipes",),
-    "Entry points": ("tuning", "asking", "commands", "notebook", "bench", "book", "__main__"),
+    "Entry points": ("tuning", "asking", "commands", "chapter", "notebook", "bench", "book", "__main__"),
 }
 
 

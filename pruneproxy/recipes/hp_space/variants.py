@@ -30,6 +30,11 @@ class Variant:
         return "unpruned" if self.method == "none" else f"{100 * self.target:.0f}% {self.method}"
 
     @property
+    def words(self) -> str:
+        """The label as a figure shows it, where it is said that shares are of the multiplications."""
+        return "unpruned" if self.method == "none" else f"{100 * self.target:.0f} % left, {self.method}"
+
+    @property
     def key(self) -> tuple[str, str, float]:
         return self.network, self.method, round(self.target, 6)
 
