@@ -55,6 +55,11 @@ def test_a_label_says_what_is_left_of_which_network():
     assert said == "MobileNetV2 40 % of multiplications left, global on Fashion-MNIST"
 
 
+def test_a_plain_word_of_a_label_stays():
+    assert words.label("MNIST handwritten digits, tpe") == "MNIST handwritten digits, TPE"
+    assert words.label("digits") == "scikit-learn's digits"
+
+
 def test_no_setting_of_a_protocol_is_shown_by_its_name_in_code():
     cut = {name for scale in ("smoke", "lab") for case in hp_space.cases(scale) for name in hp_space.cut(case)}
     assert cut and not [name for name in cut if "_" in words.name(name) or "." in words.name(name)]
@@ -96,6 +101,11 @@ def test_an_answer_has_the_number_and_its_interval_and_changes_with_them():
     assert "mean 0.368, so in 4 of 4 cases, 95 % interval 0.0657 to 0.671" in sentences.answer(CLAIM, HELD)
     other = replace(HELD, grade="open", effect="mean 1.2; so in 1 of 4", interval=(0.5, 1.9))
     assert "undecided here" in sentences.answer(CLAIM, other) and "0.5 to 1.9" in sentences.answer(CLAIM, other)
+
+
+def test_a_quantity_that_a_rule_asks_about_twice_is_said_once():
+    twice = replace(HELD, effect="cells -0.1 (a); cells -0.1 (a)")
+    assert sentences.answer(CLAIM, twice).count("cells") == 1
 
 
 def test_the_tally_counts_grades_and_names_what_the_paper_s_own_numbers_contradict():

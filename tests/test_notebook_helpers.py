@@ -116,3 +116,12 @@ def test_the_plan_of_a_study_says_what_has_not_been_run(tmp_path):
     notebook.open_study("find_eval", asked | {"missing": "run", "experiments": "drift"})
     plan = notebook.open_study("find_eval", asked | {"missing": "skip", "experiments": "dense,drift"}).plan()
     assert plan.loc["resnet50-tinyimagenet"].tolist() == ["ResNet-8 x 0.25", 1, "dense, drift", "dense"]
+
+
+def test_a_page_of_one_network_is_judged_with_all_networks_of_its_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebook.standing, "complete_cases", lambda recipe, cases, store, growing: tuple(cases))
+    asked = {"scale": "smoke", "records": str(tmp_path), "missing": "skip", "datasets": "mnist"}
+    page = notebook.open_study("sparse_tradeoff", asked)
+    assert len(page.cases) == 1 < len(page._judged_cases) == len(page.recipe.cases("smoke"))
+    changed = notebook.open_study("sparse_tradeoff", asked | {"epochs": 7})
+    assert changed._judged_cases == changed.cases

@@ -30,6 +30,7 @@ COLOURS = {  # Okabe & Ito 2008; one colour per method in the whole book
 REGION_LINES = {1.0: (0, (4, 2)), 0.5: "solid"}  # regions differ by line style, since colour means method
 ACCURACY_MAP = "cividis"
 WEIGHT_DECAY, LR = "weight decay, log10", "learning rate, log10"
+WIDEST = 7.4  # inches: wider figures are shown smaller
 PAGE, SMALLEST = 690, 11.0  # pixels: the column of a page that is 1280 wide, and the smallest text in a figure
 METRICS = {"top1": "top-1 accuracy (%)", "top5": "top-5 accuracy (%)"}
 
@@ -213,8 +214,8 @@ def legible(figure: Figure) -> Figure:
 
 
 def grid(rows: int, columns: int = 1, *, width: float = 4.0, height: float = 3.2) -> np.ndarray:
-    """(rows, columns) axes of a new figure, each of this size in inches."""
-    size = (width * columns, height * rows)
+    """(rows, columns) axes of a new figure, each of this size in inches, or narrower where a page has no room."""
+    size = (min(width * columns, WIDEST), height * rows)
     return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)[1]
 
 

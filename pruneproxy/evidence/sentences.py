@@ -41,6 +41,7 @@ def answer(claim: Claim, verdict: Verdict) -> str:
 def measured(claim: Claim, verdict: Verdict) -> str:
     """What was measured for a claim and where it lies, e.g. `mean risk, points: 0.37 in the mean, ...`."""
     effect = re.sub(r"[;,] so in (\d+ of \d+)", r", so in \1 cases", verdict.effect)
+    effect = "; ".join(dict.fromkeys(effect.split("; ")))
     parts = [f"{claim.measures.split(';')[0]}: {words.label(effect)}" if ";" not in effect else words.label(effect)]
     if verdict.interval:
         parts.append(f"95 % interval {words.interval(verdict.interval)}")

@@ -110,7 +110,9 @@ SETTINGS = {
 }
 WORDS = NETWORKS | DATA | SETTINGS
 TOKEN = re.compile(r"[A-Za-z][\w-]*")
-LABELS = NETWORKS | DATA | {key: SETTINGS[key] for key in ("lr", "weight_decay", "batch_size", "top1", "top5")}
+LABELS = {key: value for key, value in (NETWORKS | DATA).items() if key != "digits"}  # which is also a plain word
+LABELS |= {"tpe": "TPE", "gp": "Gaussian process", "cma-es": "CMA-ES", "erk": "ERK"}
+LABELS |= {key: SETTINGS[key] for key in ("lr", "weight_decay", "batch_size", "top1", "top5")}
 
 
 def name(text: str) -> str:
@@ -122,6 +124,8 @@ def name(text: str) -> str:
 
 def label(text: str) -> str:
     """A label of several parts in words: networks, data sets and what pruning left of them."""
+    if text in DATA:
+        return DATA[text]
     text = re.sub(r"\b(\d+) ?% (uniform|global)\b", r"\1 % of multiplications left, \2", str(text))
     text = re.sub(r"\bresnet(\d+)", r"ResNet-\1", text)
     return TOKEN.sub(lambda token: LABELS.get(token[0], token[0]), text)

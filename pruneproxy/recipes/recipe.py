@@ -8,7 +8,7 @@ from itertools import islice
 from types import ModuleType
 
 from pruneproxy.data import CATALOGUE, input_shape
-from pruneproxy.evidence import ledger
+from pruneproxy.evidence import ledger, words
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.verdicts import Judge
 from pruneproxy.limits import MOST_RUNS, check_size
@@ -55,7 +55,7 @@ def stands_for(title: str, name: str) -> str:
 
 def data_title(name: str) -> str:
     """A data set as readers know it."""
-    return "scikit-learn's digits" if name == "digits" else CATALOGUE[name].title.split(" (")[0]
+    return words.DATA.get(name) or CATALOGUE[name].title.split(" (")[0]
 
 
 def train_set(case: Case, full: Case) -> str:

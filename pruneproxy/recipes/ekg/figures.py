@@ -49,7 +49,7 @@ def surfaces(frames: Frames, case: str) -> np.ndarray:
     means = {name: np.mean(np.stack(rows.loc[rows["score"] == name, "surface"].to_list()), axis=0) for name in names}
     rise = {name: mean - mean[len(mean) // 2, len(mean) // 2] for name, mean in means.items()}
     low, high = min(map(np.min, rise.values())), max(map(np.max, rise.values()))
-    size = (3.0 * len(names), 3.2)
+    size = (min(3.0 * len(names), figures.WIDEST), 2.8)
     axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False, layout="constrained")[1][0]
     for ax, (name, values) in zip(axes, rise.items(), strict=True):
         steps = np.linspace(-1, 1, len(values))

@@ -18,7 +18,6 @@ from pruneproxy.stats import ellipse, landscape, log_points, risk, roi
 
 RISK_REGION = 0.5
 RISKS = {"risk": "accuracy lost (points)", "relative_risk": "share of accuracy lost"}
-WIDE = 7.4  # inches: wider figures are shown smaller
 TOP_SHARE = 0.15  # caption of Fig. 4.1
 PRIOR, REACH = (-4.0, -1.0), 0.4  # log10 weight_decay and lr (Table 3.4), and what counts as near, in decades
 
@@ -158,7 +157,7 @@ def _variants(frame, network, value="top1") -> Sequence[Variant]:
 
 
 def _grid(rows: int, columns: int) -> np.ndarray:
-    size = (min(2.1 * columns + 0.9, WIDE), 2.0 * rows + 0.9)
+    size = (min(2.1 * columns + 0.9, figures.WIDEST), 2.0 * rows + 0.9)
     return plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")[1]
 
 

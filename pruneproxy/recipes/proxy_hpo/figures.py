@@ -49,7 +49,7 @@ def differences(
 def cell_labels(table: pd.DataFrame) -> list[str]:
     """`CIFAR10, TPE, ResNet-56` for every row; of our records, `tables.named` first puts what was trained."""
     return [
-        f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {network_name(row.network)}"
+        f"{row.dataset},\n{OPTIMIZERS.get(row.optimizer, row.optimizer)}, {network_name(row.network)}"
         for row in table.itertuples()
     ]
 
@@ -143,7 +143,7 @@ def at_cost(table: pd.DataFrame) -> np.ndarray:
     What chance gives stands below each axis, and is drawn as a dotted line where the axis of the proxies reaches it.
     """
     rows = some(table, "proxies").sort_values("seconds", ascending=False)
-    axes = plt.subplots(1, 3, figsize=(9.5, 1.2 + 0.3 * len(rows)), sharey=True, layout="constrained")[1]
+    axes = plt.subplots(1, 3, figsize=(8.4, 1.4 + 0.34 * len(rows)), sharey=True, layout="constrained")[1]
     place = np.arange(len(rows))
     colours = [COLOURS[_look(name)] for name in rows["proxy"]]
     axes[0].scatter(rows["seconds"], place, c=colours, label="measured time", zorder=3)

@@ -95,7 +95,8 @@ def _by_dataset(frames: Frames, experiments: Sequence[str]) -> dict[str, dict[st
         dataset: {name: fronts.points(frames, dataset, name) for name in experiments}
         for dataset in datasets(frames.runs)
     }
-    found = {dataset: parts for dataset, parts in tables.items() if any(len(table) for table in parts.values())}
+    whole = {dataset: parts for dataset, parts in tables.items() if all(len(table) for table in parts.values())}
+    found = whole or {name: parts for name, parts in tables.items() if any(len(table) for table in parts.values())}
     if not found:
         raise UserError(f"expected runs of {' or '.join(experiments)}, got none: run the missing records first")
     return found
