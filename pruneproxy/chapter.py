@@ -11,7 +11,7 @@ import pandas as pd
 from pruneproxy.evidence import sentences, tables, words
 from pruneproxy.evidence.figures import legible
 from pruneproxy.evidence.shown import Shown, folded, table
-from pruneproxy.recipes.recipe import train_set
+from pruneproxy.recipes.recipe import Case, data_title, train_set
 
 Named = Callable[[pd.DataFrame], pd.DataFrame]
 FIRST = ("model", "width", "widths", "blocks", "data", "train_images", "size", "epochs", "seeds", "trials", "rounds")
@@ -145,8 +145,10 @@ class Chapter:
 
     @property
     def _ran(self) -> dict[str, str]:
-        papers = {case.key: self.recipe.protocol.paper[case.key].title for case in self.cases}
-        return {papers[case.key]: self.recipe.ran(case) for case in self.shown}
+        """What ran, by the title of the paper's network and by the key of a case."""
+        papers = {self.recipe.protocol.paper[case.key].title: self.recipe.ran(case) for case in self.shown}
+        keys = {case.key: f"{self.recipe.ran(case)} on {data_title(case.base.data.name)}" for case in self.shown}
+        return papers | keys
 
     def named(self, text: str) -> str:
         """A text in which the paper's networks are called what ran in their place."""
@@ -155,13 +157,16 @@ class Chapter:
             text = re.sub(rf"\b{re.escape(key)}\b", title, text)
         return text
 
-    def show(self, drawn, caption: str = "", *, printed: bool = False) -> None:
+    def show(self, drawn, caption: str = "", *, case: Case | None = None, printed: bool = False) -> None:
         """Shows a figure, given as its axes or an array of them, with its caption and what it rests on below it.
 
-        One that shows what is printed, or follows from the protocol, rests on no records.
+        One of a `case` is named after what ran; one that shows what is printed, or follows from the protocol, rests on
+        no records.
         """
         from IPython.display import display
 
+        if case is not None:
+            caption = f"{self.recipe.ran(case)} on {data_title(case.base.data.name)}. {caption}"
         figure = np.ravel(drawn)[0].figure
         legible(figure)
         display(figure)

@@ -76,8 +76,9 @@ def test_only_declared_parameters_override_the_protocol(tmp_path):
 def test_a_figure_is_shown_with_what_it_rests_on_below_it(tmp_path, capsys):
     study = notebook.open_study("hp_space", names(tmp_path, missing="skip"))
     axes = plt.subplots(1, 2)[1]
-    study.show(axes, "What it shows")
-    assert "What it shows" in capsys.readouterr().out and not plt.get_fignums()
+    study.show(axes, "What it shows", case=study.cases[0])
+    said = "ResNet-8 x 0.5 standing in for ResNet-56 on scikit-learn's digits. What it shows"
+    assert said in capsys.readouterr().out and not plt.get_fignums()
     assert axes[0].figure.get_supxlabel() == ""
     caption = study.caption("a < b").html
     assert "a &lt; b (scale smoke.)" in caption and study.provenance() in caption
