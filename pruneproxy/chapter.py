@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence import sentences, tables, words
+from pruneproxy.evidence import sentences, shown, tables, words
 from pruneproxy.evidence.figures import legible
 from pruneproxy.evidence.shown import Shown, folded, table
 from pruneproxy.recipes.recipe import Case, data_title, train_set
@@ -129,12 +129,12 @@ class Chapter:
         mine, others = tables.measured(frame), tables.unmeasured(frame)
         parts = [tables.show(one, digits=digits, differences=self.as_published) for one in (named(mine), others)]
         keys = [name for name in frame if name not in tables.NUMBERS]
-        ours, rest = (one.set_index(keys) for one in parts)
-        shown = table(ours.rename(index=self._ran), caption) if len(ours) else Shown(f"<p>{caption} Not run here.</p>")
+        ours, rest = (_few_keys(one, keys) for one in parts)
+        found = table(ours.rename(index=self._ran), caption) if len(ours) else Shown(f"<p>{caption} Not run here.</p>")
         if rest.empty:
-            return shown
+            return found
         title = f"{len(rest)} published numbers without a counterpart at this scale"
-        return shown + Shown(folded(title, table(rest[["published"]], caption, rows=len(rest)).html))
+        return found + Shown(folded(title, table(rest[["published"]], caption, rows=len(rest)).html))
 
     @property
     def as_published(self) -> bool:
@@ -180,6 +180,16 @@ class Chapter:
         short = f"{self.about.seeds}, scale {self.scale}" if self.found else f"scale {self.scale}"
         facts = folded("What it rests on", f"<p>{html.escape(self.basis())} {html.escape(self.provenance())}.</p>")
         return Shown(f'<div class="figure-caption"><p>{html.escape(text)} ({short}.)</p>{facts}</div>', text)
+
+
+def _few_keys(rows: pd.DataFrame, keys: list[str], most: int = 3) -> pd.DataFrame:
+    """Rows by their keys, of which those in the middle share a column where there are more than three."""
+    if len(keys) <= most:
+        return rows.set_index(keys)
+    inner = keys[1:-1]
+    together = [", ".join(map(shown.cell, values)) for values in rows[inner].itertuples(index=False)]
+    name = ", ".join(map(words.name, inner))
+    return rows.drop(columns=inner).assign(**{name: together}).set_index([keys[0], name, keys[-1]])
 
 
 def _effect(one) -> str:

@@ -178,6 +178,10 @@ def test_differences_are_shown_only_where_network_and_data_are_the_papers(tmp_pa
     beside = table.assign(published=93.0, difference=-13.0)
     beside = beside.assign(**{"difference low": -14.0, "difference high": -12.0})
     assert not page.as_published and "difference" not in page.published(beside, "Accuracy.").html
+    keyed = beside.assign(method="global", target=0.2)[["model", "method", "target", *beside.columns[1:]]]
+    said = page.published(keyed, "Accuracy.").html
+    assert "<th>method, share of multiplications left</th>" in said and "global, 0.2" in said and "published" in said
+    assert "Not run here" in page.published(keyed.assign(ours=float("nan")), "Accuracy.").html
     whole = notebook.open_study("hp_space", asked | {"scale": "paper", "networks": "resnet56"})
     assert whole.as_published and "difference" in whole.published(beside, "Accuracy.").html
 

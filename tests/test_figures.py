@@ -73,7 +73,7 @@ def test_axes_name_their_quantity_and_scale(frame):
 
 @pytest.mark.parametrize("width", [3.0, 7.4, 12.0])
 def test_every_text_of_a_figure_is_at_least_eleven_pixels_where_a_page_shows_it(width):
-    ax = figures.new_axes(width=width, height=3)
+    ax = plt.subplots(figsize=(width, 3))[1]
     ax.set(xlabel="x", title="title")
     ax.plot([0, 1], label="small")
     ax.legend(fontsize=4)
@@ -166,3 +166,7 @@ def test_figures_leave_the_frame_alone(frame):
     thesis.landscapes(frame, network="resnet56")
     thesis.risks(frame, network="resnet56")
     assert frame.equals(before)
+
+
+def test_a_figure_of_many_panels_is_no_wider_than_a_page():
+    assert figures.grid(1, 5, width=4.0)[0, 0].figure.get_figwidth() == figures.WIDEST

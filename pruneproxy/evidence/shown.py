@@ -48,7 +48,7 @@ def in_words(frame: pd.DataFrame) -> pd.DataFrame:
     written = frame.copy()
     written.columns = _axis(frame.columns, words.name)
     for place in range(frame.shape[1]):
-        written.isetitem(place, [_cell(value) for value in frame.iloc[:, place]])
+        written.isetitem(place, [cell(value) for value in frame.iloc[:, place]])
     written.index = _axis(frame.index, words.label)
     return written
 
@@ -57,7 +57,7 @@ def _axis(axis: pd.Index, named) -> pd.Index:
     """An axis whose names and values are words."""
 
     def said(value) -> str:
-        return named(value) if isinstance(value, str) else _cell(value)
+        return named(value) if isinstance(value, str) else cell(value)
 
     values = [tuple(map(said, key)) if isinstance(key, tuple) else said(key) for key in axis]
     names = [None if name is None else words.name(name) for name in axis.names]
@@ -66,11 +66,12 @@ def _axis(axis: pd.Index, named) -> pd.Index:
     return pd.Index(values, name=names[0], dtype=object)
 
 
-def _cell(value) -> str:
+def cell(value: object) -> str:
+    """A value of a table in words."""
     if isinstance(value, str):
         return words.label(value)
     if isinstance(value, list | tuple):
-        return ", ".join(map(_cell, value))
+        return ", ".join(map(cell, value))
     return words.number(value)
 
 

@@ -72,6 +72,11 @@ def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
     return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
 
 
+def ran(runs: pd.DataFrame, variant: Variant) -> str:
+    """The network that really ran, where the records say it; the thesis's else."""
+    return runs["title"].iloc[0] if "title" in runs else variant.network
+
+
 def with_base(frame: pd.DataFrame) -> Iterator[tuple[Variant, pd.DataFrame, pd.DataFrame]]:
     """Every variant with the records of its unpruned network and its own, where the former are there."""
     found = variants(frame)

@@ -48,7 +48,7 @@ def shapes() -> np.ndarray:
         ax.bar(range(len(widths)), widths, bottom=-np.array(widths) / 2, color=colours, width=0.6)
         sizes = ", ".join("-" if size is None else str(size) for size in (layers, first, middle, last))
         ax.set_title(f"({sizes})", fontsize="small")
-        ax.set(xlabel="layer, from input to output", ylabel="width (neurons)", yticks=[])
+        ax.set(xlabel="layer", ylabel="width (neurons)", yticks=[])
         ax.set_xticks(range(0, len(widths), 2))
     return axes
 
