@@ -2,21 +2,21 @@
 
 import ast
 import os
-import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from pruneproxy import workers
 from pruneproxy.book import exporting
 from pruneproxy.cache import cached, folders_hash
+from pruneproxy.chapter import Chapter
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import Verdict
 from pruneproxy.recipes import RECIPES, standing
-from pruneproxy.runs.records import Records, select, trained
+from pruneproxy.runs.about import About
+from pruneproxy.runs.records import Records, select
 from pruneproxy.specs import check_names, from_dict, to_dict
 from pruneproxy.store import Store, records_folder
 
@@ -57,7 +57,7 @@ def declared(history: list[str]) -> list[str] | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Chapter):
     """One recipe at one scale, as a notebook sees it."""
 
     recipe: object
@@ -81,11 +81,19 @@ class Study:
 
     @cached_property
     def judged(self) -> pd.DataFrame:
-        """The same of all experiments and of whole seeds only: a verdict must not depend on the page that shows it."""
+        """The same of whole seeds of all that a verdict rests on, which must not depend on the page that shows it."""
+        specs = [spec for case in self._judged_cases for spec in self.recipe.grid(case)]
+        return self.recipe.frame(select(self.store, specs), self._judged_cases)
+
+    @cached_property
+    def _judged_cases(self) -> tuple:
+        """The scale's own cases where the page shows a part of them, else those of its parameters."""
+        whole = self.recipe.cases(self.scale)
         others = {name: value for name, value in self.overrides.items() if name != "experiments"}
-        cases = self.recipe.cases(self.scale, **others)
-        cases = standing.complete_cases(self.recipe, cases, self.store, growing=self.scale in standing.GROWING)
-        return self.recipe.frame(select(self.store, [spec for case in cases for spec in self.recipe.grid(case)]), cases)
+        own = {spec.id for case in whole for spec in self.recipe.grid(case)}
+        asked = {spec.id for case in self.cases for spec in self.recipe.grid(case)}
+        cases = whole if asked <= own else self.recipe.cases(self.scale, **others)
+        return standing.complete_cases(self.recipe, cases, self.store, growing=self.scale in standing.GROWING)
 
     @property
     def complete(self) -> bool:
@@ -134,7 +142,7 @@ class Study:
     def _facts(self) -> list[str]:
         if not self.found:
             return [f"scale {self.scale}: none of {self.asked} runs has been made"]
-        about = About(self.found.values())
+        about = self.about
         return [
             f"scale {self.scale}: {self.done} of {self.asked} runs",
             f"data {', '.join(sorted(about.data))}",
@@ -143,41 +151,47 @@ class Study:
             " to ".join(dict.fromkeys((min(about.days), max(about.days)))),
         ]
 
-    def sign(self, drawn) -> None:
-        """Writes where its numbers come from under a figure, given as its axes or an array of them."""
-        figure = np.ravel(drawn)[0].figure
-        said = textwrap.fill(self.provenance(), 110)
-        figure.supxlabel(said, fontsize="xx-small", color="0.35", parse_math=False)  # a name may have a dollar sign
+    @cached_property
+    def about(self) -> About:
+        """Where the records come from."""
+        return About(self.found.values())
 
-    def claims(self, *ids: str) -> pd.DataFrame:
-        """The verdicts on some claims at this scale: grade, effect, 95 % interval, and where it holds."""
-        found = {verdict.claim: verdict for verdict in self._verdicts}
-        rows = [
-            (name, self.recipe.claims[name].text, one.grade, one.effect or one.note)
-            + (_interval(one.interval), one.p, one.closes)
-            for name, one in ((name, found[name]) for name in ids)
-        ]
-        columns = ["claim", "text", "grade", "effect", "interval", "p", "what would close it"]
-        return pd.DataFrame(rows, columns=columns).set_index("claim")
+    def verdicts(self, ids: Sequence[str]) -> list[Verdict]:
+        """The verdicts on some claims at this scale."""
+        found = [self._verdicts[name] for name in ids]
+        return [replace(one, effect=self.named(one.effect), note=self.named(one.note)) for one in found]
 
     @cached_property
-    def _verdicts(self) -> list[Verdict]:
-        """All verdicts, made once for all pages that show the same records at the same scale."""
-        folder = self.store.folder
-        near = [folder, *(folder.parent / other for other in RECIPES if folder.name == self.recipe.stem)]
-        others = {name: value for name, value in self.overrides.items() if name != "experiments"}
-        words = (self.recipe.stem, self.scale, sorted(others.items()), folders_hash(near))
-        found = cached("verdicts", words, lambda: [to_dict(one) for one in self._graded()])
-        return [from_dict(Verdict, one) for one in found]
+    def _verdicts(self) -> dict[str, Verdict]:
+        return {one["claim"]: from_dict(Verdict, one) for one in self._answers["verdicts"]}
 
-    def _graded(self) -> list[Verdict]:
+    @property
+    def compared(self) -> dict[str, Sequence]:
+        """The number of every claim in these records beside the printed one (`Compared.row`)."""
+        return self._answers["compared"]
+
+    @cached_property
+    def _answers(self) -> dict:
+        """What is said of all claims, made once for all pages that show the same records at the same scale."""
+        folder, stem = self.store.folder, self.recipe.stem
+        near = [folder, *(folder.parent / other for other in RECIPES if folder.name == stem)]
+        cases = [sorted(to_dict(case).items()) for case in self._judged_cases]
+        return cached("page-claims", (stem, self.scale, cases, folders_hash(near)), self._judge)
+
+    def _judge(self) -> dict:
+        judge = self.recipe.judge
+        tested = judge.tested(self.judged)
         others = [p for values in standing.beside(self.store.folder, self.recipe.stem).values() for p in values]
-        look = standing.look_at(self.recipe, self.scale, self.cases)
-        return self.recipe.judge.evaluate(self.judged, scale=self.scale, others=others, look=look)
+        look = standing.look_at(self.recipe, self.scale, self._judged_cases)
+        verdicts = judge.graded(tested, scale=self.scale, others=others, look=look)
+        return {
+            "verdicts": [to_dict(one) for one in verdicts],
+            "compared": {name: one.row for name, one in judge.compared(tested).items()},
+        }
 
 
 def display(width: int = 160):
-    """Sets how frames are shown: whole texts, four digits, no broken lines."""
+    """Sets how frames are shown: as tables of words and short numbers, whole texts, no broken lines as text."""
     pd.set_option(
         "display.max_colwidth",
         None,
@@ -190,12 +204,9 @@ def display(width: int = 160):
         "display.float_format",
         "{:.4g}".format,
     )
+    exporting.show_frames()
     if kind := os.environ.get(exporting.EXPORTED):
         exporting.export(kind)
-
-
-def _interval(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f"{bounds[0]:.3g} to {bounds[1]:.3g}"
 
 
 def open_study(stem: str, names: dict) -> Study:
@@ -241,37 +252,6 @@ def _complete(stem: str, specs: list, store: Store, names: dict):
     failed = [record for record in map(store.get, outcome.missing) if record is not None]
     if failed:
         raise UserError(f"{len(failed)} of {len(specs)} runs failed, the first with {failed[0]['error']}")
-
-
-class About:
-    """Data, devices, days and seeds of records, gathered in one pass."""
-
-    def __init__(self, records: Iterable[dict]):
-        self.data, self.devices, self.days = set(), set(), set()
-        self._searches, self._single, self._other = set(), set(), set()
-        for record in records:
-            self._add(record)
-
-    def _add(self, record: dict):
-        spec = record["spec"]
-        self.days.add(record["finished"][:10])
-        self.devices.add(record["environment"]["device"])
-        if record.get("data"):
-            self.data.add(f"{trained(record)['data']['name']} from {record['data']['source']}")
-        if "search" in spec or "base" in spec:
-            self._searches.add(spec.get("search", spec)["seed"])
-        if "train" in spec:
-            self._single.add(spec["seed"])
-        self._other.add(trained(record)["seed"])
-
-    @property
-    def seeds(self) -> str:
-        """How many there are: of searches, whose settings are trained for each of them, and of single trainings."""
-        kinds = {"search ": self._searches, "training " if self._searches else "": self._single}
-        if not any(kinds.values()):
-            kinds = {"": self._other}
-        counted = [(len(seeds), kind) for kind, seeds in kinds.items() if seeds]
-        return " and ".join(f"{count} {kind}seed{'s' * (count > 1)}" for count, kind in counted)
 
 
 def _show(value) -> str:

@@ -170,8 +170,9 @@ def recorded(device):
 def tuned(device):
     """What a search on a pruned copy finds; the factory need not know of the device."""
     trainer = tuning.Trainer(DATA, device=device)
-    words = {"trials": 2, "seeds": 1, "epochs": 1, "percentile": 50}
-    result = pruneproxy.tune(lambda: network(CONV, 0), trainer.example(2), trainer, {"lr": [0.01, 0.05]}, **words)
+    search = tuning.Search(seeds=1, epochs=1)
+    words = {"proxy": tuning.Pruned(percentile=50), "trials": 2, "search": search}
+    result = pruneproxy.tune(lambda: network(CONV, 0), trainer, {"lr": [0.01, 0.05]}, **words)
     return [[trial.settings, trial.value] for trial in result.trials["proxy"]], list(result.scores.values())
 
 

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
 from test_hp_space_claims import study
 
 from pruneproxy import stats
@@ -67,7 +68,19 @@ def test_outline_is_drawn_in_the_colour_of_the_method_and_the_style_of_the_regio
 
 def test_axes_name_their_quantity_and_scale(frame):
     ax = figures.contour(one(frame))
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("log10 weight_decay", "log10 lr")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight decay, log10", "learning rate, log10")
+
+
+@pytest.mark.parametrize("width", [3.0, 7.4, 12.0])
+def test_every_text_of_a_figure_is_at_least_eleven_pixels_where_a_page_shows_it(width):
+    ax = plt.subplots(figsize=(width, 3))[1]
+    ax.set(xlabel="x", title="title")
+    ax.plot([0, 1], label="small")
+    ax.legend(fontsize=4)
+    drawn = figures.legible(ax.figure)
+    shown = min(1.0, figures.PAGE / (width * drawn.dpi))
+    sizes = [text.get_fontsize() * drawn.dpi / 72 * shown for text in drawn.findobj(Text) if text.get_text()]
+    assert min(sizes) == pytest.approx(figures.SMALLEST)
 
 
 def test_functions_draw_on_the_axes_that_they_are_given(frame):
@@ -113,25 +126,29 @@ def test_risk_settings_are_the_risks_of_the_unpruned_region(frame):
     table = thesis.risk_settings(frame)
     base, pruned = (stats.landscape(one(frame, name)) for name in ("unpruned", "20% uniform"))
     wanted = stats.risk(base, pruned).settings["risk"]
-    assert sorted(table[table["variant"] == "20% uniform"]["risk"]) == pytest.approx(sorted(wanted))
+    assert sorted(table[table["variant"] == "20 % left, uniform"]["risk"]) == pytest.approx(sorted(wanted))
     assert table["variant"].iloc[0] == "unpruned" and table["variant"].nunique() == 5
 
 
-@pytest.mark.parametrize("column, label", [("risk", "risk (points)"), ("relative_risk", "relative risk")])
+@pytest.mark.parametrize(
+    "column, label", [("risk", "accuracy lost (points)"), ("relative_risk", "share of accuracy lost")]
+)
 def test_boxes_stand_at_the_quartiles_and_carry_units(frame, column, label):
     ax = thesis.risks(frame, network="resnet56", column=column)
     table = thesis.risk_settings(frame)
     wanted = table[table["variant"] == "unpruned"][column].quantile([0.25, 0.75]).to_numpy()
     box = ax.patches[0].get_path().vertices[:, 1]
     assert (box.min(), box.max()) == pytest.approx(tuple(wanted)) and ax.get_ylabel() == label
-    assert [tick.get_text() for tick in ax.get_xticklabels()][:2] == ["unpruned", "60% uniform"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()][:2] == ["unpruned", "60 % left,\nuniform"]
 
 
 def test_alt_texts_say_what_the_figure_shows(frame):
     words = figures.describe(one(frame))
     fitted = stats.ellipse(stats.log_points(stats.roi(stats.landscape(one(frame)), 1.0)))
     assert "81 settings" in words and f"ellipse {fitted.length:.2f} by {fitted.width:.2f} decades" in words
-    assert "Box plots of the risk (points) of resnet56: unpruned median" in thesis.alt_risks(frame, network="resnet56")
+    assert "Box plots of the accuracy lost (points) of resnet56: unpruned median" in thesis.alt_risks(
+        frame, network="resnet56"
+    )
     assert figures.alt_text(frame.iloc[:0]) == "No records."
 
 
@@ -149,3 +166,7 @@ def test_figures_leave_the_frame_alone(frame):
     thesis.landscapes(frame, network="resnet56")
     thesis.risks(frame, network="resnet56")
     assert frame.equals(before)
+
+
+def test_a_figure_of_many_panels_is_no_wider_than_a_page():
+    assert figures.grid(1, 5, width=4.0)[0, 0].figure.get_figwidth() == figures.WIDEST

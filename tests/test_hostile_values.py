@@ -157,7 +157,7 @@ def test_every_parameter_of_a_notebook_is_used_or_refused(field, value, folder):
     study = refused_or(lambda: notebook.open_study(stem, names | {name: value, "In": cells}))
     if study is not None:
         assert "none of" in study.provenance() and len(study.cuts()) >= len(study.cuts(together=True))
-        assert len(study.claims(*study.recipe.claims)) == len(study.recipe.claims)
+        assert len(study.verdicts(list(study.recipe.claims))) == len(study.recipe.claims)
     assert not (folder / "none").exists()
 
 
@@ -285,8 +285,7 @@ def test_a_figure_is_signed_with_any_name_of_a_source(tmp_path):
     }
     study = replace(notebook.open_study("hp_space", names), found={"a": record})
     axes = plt.subplots()[1]
-    study.sign(axes)
-    axes.figure.savefig(tmp_path / "signed.png")
+    study.show(axes, "a caption")
     plt.close("all")
 
 

@@ -203,7 +203,7 @@ def test_a_region_at_the_edge_of_the_grid_is_reported():
     assert noise.borders(middle) == []
 
 
-def test_absolute_and_relative_risk_stand_side_by_side():
+def test_absolute_risk_stands_above_relative_risk():
     axes = figures.risk_pair(bowl(), network="resnet56")
-    assert [ax.get_ylabel() for ax in axes] == ["risk (points)", "relative risk"]
+    assert [ax.get_ylabel() for ax in axes] == ["accuracy lost (points)", "share of accuracy lost"]
     plt.close("all")

@@ -3,6 +3,7 @@ import pytest
 
 from pruneproxy import notebook
 from pruneproxy.errors import UserError
+from pruneproxy.runs.about import About
 
 PARAMETERS = 'scale: str = "smoke"\ndevice = "cpu"\nrecords = None\nmissing = "run"\nepochs = None'
 TINY = {
@@ -37,13 +38,13 @@ def test_a_study_trains_what_is_missing_and_says_where_it_ran(tmp_path):
     assert study.provenance().startswith("scale smoke: 6 of 6 runs; data digits from scikit-learn; on ")
     cuts = study.cuts().set_index("value")
     assert (cuts.loc["epochs", "paper"], cuts.loc["epochs", "here"]) == ("180", "1")
-    assert study.claims("HS-01", "HS-14")["grade"].loc["HS-14"] == "not run"
+    assert study.verdicts(["HS-01", "HS-14"])[1].grade == "not run"
 
 
 def test_seeds_are_counted_as_what_they_are_of():
     def seeds(records):
         about = {"finished": "2026-01-01", "environment": {"device": "a processor"}}
-        return notebook.About(about | record for record in records).seeds
+        return About(about | record for record in records).seeds
 
     run = {"train": {}, "data": {}}
     records = [{"spec": {"base": {"seed": 9}, "seed": seed}} for seed in (0, 1, 2)]
@@ -72,12 +73,15 @@ def test_only_declared_parameters_override_the_protocol(tmp_path):
     assert base.train.epochs == 5 and base.data.train_images == 300
 
 
-def test_a_figure_is_signed_with_its_provenance(tmp_path):
+def test_a_figure_is_shown_with_what_it_rests_on_below_it(tmp_path, capsys):
     study = notebook.open_study("hp_space", names(tmp_path, missing="skip"))
     axes = plt.subplots(1, 2)[1]
-    study.sign(axes)
-    assert axes[0].figure.get_supxlabel() == study.provenance()
-    plt.close("all")
+    study.show(axes, "What it shows", case=study.cases[0])
+    said = "ResNet-8 x 0.5 standing in for ResNet-56 on scikit-learn's digits. What it shows"
+    assert said in capsys.readouterr().out and not plt.get_fignums()
+    assert axes[0].figure.get_supxlabel() == ""
+    caption = study.caption("a < b").html
+    assert "a &lt; b (scale smoke.)" in caption and study.provenance() in caption
 
 
 def test_verdicts_do_not_depend_on_the_experiments_that_a_page_shows(tmp_path):
@@ -89,10 +93,11 @@ def test_verdicts_do_not_depend_on_the_experiments_that_a_page_shows(tmp_path):
         "experiments": "importance",
     }
     alone = notebook.open_study("sparse_tradeoff", names)
-    assert set(alone.claims("ST-01", "ST-16")["grade"]) >= {"not run"} and alone.judged.runs.empty
+    ids = ["ST-01", "ST-16"]
+    assert "not run" in [one.grade for one in alone.verdicts(ids)] and alone.judged.runs.empty
     both = [notebook.open_study("sparse_tradeoff", names | {"experiments": e}) for e in ("reproduction", "importance")]
-    ours, theirs = (study.claims("ST-01", "ST-16") for study in both)
-    assert ours.equals(theirs) and set(ours["grade"]) != {"not run"}
+    ours, theirs = (study.verdicts(ids) for study in both)
+    assert ours == theirs and {one.grade for one in ours} != {"not run"}
     assert both[1].frame.runs.empty and not both[1].judged.runs.empty
 
 
@@ -112,3 +117,12 @@ def test_the_plan_of_a_study_says_what_has_not_been_run(tmp_path):
     notebook.open_study("find_eval", asked | {"missing": "run", "experiments": "drift"})
     plan = notebook.open_study("find_eval", asked | {"missing": "skip", "experiments": "dense,drift"}).plan()
     assert plan.loc["resnet50-tinyimagenet"].tolist() == ["ResNet-8 x 0.25", 1, "dense, drift", "dense"]
+
+
+def test_a_page_of_one_network_is_judged_with_all_networks_of_its_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebook.standing, "complete_cases", lambda recipe, cases, store, growing: tuple(cases))
+    asked = {"scale": "smoke", "records": str(tmp_path), "missing": "skip", "datasets": "mnist"}
+    page = notebook.open_study("sparse_tradeoff", asked)
+    assert len(page.cases) == 1 < len(page._judged_cases) == len(page.recipe.cases("smoke"))
+    changed = notebook.open_study("sparse_tradeoff", asked | {"epochs": 7})
+    assert changed._judged_cases == changed.cases

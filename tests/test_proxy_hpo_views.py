@@ -125,7 +125,11 @@ def test_rows_are_named_by_what_was_trained_and_by_what_it_stands_for():
         ("resnet56", "CIFAR100", "resnet8"),
     ]
     shown = tables.named(pd.DataFrame(rows, columns=["network", "dataset", "source"]), cases)
-    narrow, deep, images = "VGG16-BN x 0.125", "ResNet-14 (for ResNet-56)", "Fashion-MNIST (for CIFAR10)"
+    narrow, deep, images = (
+        "VGG16-BN x 0.125",
+        "ResNet-14 standing in for ResNet-56",
+        "Fashion-MNIST standing in for CIFAR10",
+    )
     assert shown.to_numpy().tolist() == [
         [deep, images, "synflow"],
         [deep, images, narrow],
@@ -134,7 +138,7 @@ def test_rows_are_named_by_what_was_trained_and_by_what_it_stands_for():
         ["resnet56", "CIFAR100", "resnet8"],
     ]
     assert figures.source_labels(shown)[:2] == [f"{deep} from its pruned copy", f"{deep} from {narrow}"]
-    assert figures.cell_labels(shown.assign(optimizer="tpe"))[4] == "CIFAR100, TPE, ResNet-56"
+    assert figures.cell_labels(shown.assign(optimizer="tpe"))[4] == "CIFAR100,\nTPE, ResNet-56"
     paper = proxy_hpo.cases("paper", networks="vgg16_bn-cifar100")
     assert (tables.label(paper[0]), tables.data_label(paper[0])) == ("VGG16-BN", "CIFAR100")
 

@@ -23,8 +23,8 @@ def test_a_page_with_changed_parameters_and_all_that_is_in_it(tmp_path, monkeypa
     page = Path(next(line for line in said.splitlines() if line.startswith("open "))[5:])
     assert "<h1>" in page.read_text() and page.parts[-3:] == ("notebooks", "hp_space", "2-landscape.html")
     tables = [pd.read_csv(path) for path in (tmp_path / "t").glob("*.csv")]
-    cuts = next(table for table in tables if "here" in table)
-    assert cuts.loc[cuts["value"] == "lr_points", "here"].astype(int).tolist() == [2]
+    cuts = next(table for table in tables if "here" in table).set_index("setting")["here"]
+    assert cuts["learning rates in the grid"] == "2"
     assert any("<svg" in path.read_text() for path in (tmp_path / "t").glob("*.svg"))
 
 

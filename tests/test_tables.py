@@ -36,7 +36,9 @@ def test_shown_tables_say_not_run_and_not_printed_and_print_the_same_twice():
     printed = pd.DataFrame({"k": ["b", "a"], "published": [7.0, 2.0]})
     text = tables.show(tables.beside(ours, printed, keys=["k"]), digits=1)
     assert list(text["ours"]) == ["not run", "2.0", "5.0"] and list(text["published"]) == ["7.0", "2.0", "not printed"]
-    assert list(text["95 % interval"]) == ["", "[1.0, 3.0]", ""] and list(text["difference"]) == ["", "+0.0", ""]
+    assert list(text["95 % interval"]) == ["–", "1.0 to 3.0", "–"] and list(text["difference"]) == ["", "+0.0", ""]
+    plain = tables.show(tables.beside(ours, printed, keys=["k"]), differences=False)
+    assert list(plain) == ["k", "ours", "95 % interval", "published"] and list(plain["ours"]) == ["not run", "2", "5"]
     assert text.to_string() == tables.show(tables.beside(ours, printed, keys=["k"]), digits=1).to_string()
 
 

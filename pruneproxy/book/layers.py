@@ -35,7 +35,7 @@ LAYERS = {
     "Runs and results": ("store", "runs", "search", "workers"),
     "Evidence": ("evidence",),
     "Recipes": ("recipes",),
-    "Entry points": ("tuning", "asking", "tuner", "commands", "notebook", "bench", "book", "__main__"),
+    "Entry points": ("tuning", "asking", "tuner", "commands", "chapter", "notebook", "bench", "book", "__main__"),
 }
 
 

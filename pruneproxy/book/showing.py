@@ -11,7 +11,7 @@ import nbformat
 import yaml
 
 from pruneproxy.book import contents, execute, html
-from pruneproxy.book.exporting import EXPORTED
+from pruneproxy.book.exporting import BREAK, EXPORTED
 from pruneproxy.book.parameters import check_parameters
 from pruneproxy.errors import choose
 
@@ -80,6 +80,7 @@ def _found(notebook: Path) -> Iterator[tuple[str, bytes]]:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             mime = next((mime for mime in KINDS if mime in data), None)
-            if mime is not None:
-                binary = mime in ("image/png", "application/pdf")
-                yield KINDS[mime], base64.b64decode(data[mime]) if binary else data[mime].encode()
+            if mime in ("image/png", "application/pdf"):
+                yield KINDS[mime], base64.b64decode(data[mime])
+            elif mime is not None:
+                yield from ((KINDS[mime], part.encode()) for part in data[mime].split(BREAK))

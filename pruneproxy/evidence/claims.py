@@ -103,6 +103,13 @@ class Claim:
             for line in (*self.supported, *self.contradicted):
                 parse(line)
 
+    @property
+    def first_measured(self) -> str:
+        """What its first quantity is, in words."""
+        plain = [] if self.rule == "code" else list(map(parse, (*self.supported, *self.contradicted)))
+        names = dict.fromkeys(one.quantity for one in plain)
+        return next(iter(names)).replace("_", " ") if len(names) > 1 else self.measures.split(";")[0]
+
     def words(self, side: str) -> str:
         """What supports or contradicts it, in words."""
         lines = getattr(self, side)

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from pruneproxy.errors import UserError, choose
 from pruneproxy.stats import ellipse, landscape, log_points, roi
@@ -27,7 +29,9 @@ COLOURS = {  # Okabe & Ito 2008; one colour per method in the whole book
 }
 REGION_LINES = {1.0: (0, (4, 2)), 0.5: "solid"}  # regions differ by line style, since colour means method
 ACCURACY_MAP = "cividis"
-WEIGHT_DECAY, LR = "log10 weight_decay", "log10 lr"
+WEIGHT_DECAY, LR = "weight decay, log10", "learning rate, log10"
+WIDEST = 7.4  # inches: wider figures are shown smaller
+PAGE, SMALLEST = 690, 11.0  # pixels: the column of a page that is 1280 wide, and the smallest text in a figure
 METRICS = {"top1": "top-1 accuracy (%)", "top5": "top-5 accuracy (%)"}
 
 
@@ -200,9 +204,18 @@ def new_axes(ax: Axes | None = None, *, width: float = 6.4, height: float = 4.8)
     return grid(1, width=width, height=height)[0, 0] if ax is None else ax
 
 
+def legible(figure: Figure) -> Figure:
+    """Raises every text of a figure to at least 11 pixels at the size at which a page shows it."""
+    shrunk = min(1.0, PAGE / (figure.get_figwidth() * figure.dpi))
+    least = SMALLEST * 72 / (figure.dpi * shrunk)
+    for text in figure.findobj(Text):
+        text.set_fontsize(max(text.get_fontsize(), least))
+    return figure
+
+
 def grid(rows: int, columns: int = 1, *, width: float = 4.0, height: float = 3.2) -> np.ndarray:
-    """(rows, columns) axes of a new figure, each of this size in inches."""
-    size = (width * columns, height * rows)
+    """(rows, columns) axes of a new figure, each of this size in inches, or narrower where a page has no room."""
+    size = (min(width * columns, WIDEST), height * rows)
     return plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)[1]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pruneproxy.errors import UserError
+from pruneproxy.evidence import words
 from pruneproxy.stats import Comparison
 from pruneproxy.stats.comparisons import visible
 
@@ -91,25 +92,35 @@ def unmeasured(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["ours"].isna()]
 
 
-def show(table: pd.DataFrame, *, digits: int = 3) -> pd.DataFrame:
-    """The table as text: `not run` where we have no number, `not printed` where the paper has none."""
+def show(table: pd.DataFrame, *, digits: int | None = None, differences: bool = True) -> pd.DataFrame:
+    """The table as text: `not run` where we have no number, `not printed` where the paper has none.
+
+    Numbers have three significant digits, or so many decimals. Without `differences` they only stand side by side.
+    """
     keys = [name for name in table if name not in NUMBERS]
     text = table[keys].copy()
     text["ours"] = [_number(value, digits, NOT_RUN) for value in table["ours"]]
     text["95 % interval"] = _intervals(table["low"], table["high"], digits)
     text["published"] = [_number(value, digits, NOT_PRINTED) for value in table["published"]]
-    text["difference"] = [_number(value, digits, "", sign="+") for value in table["difference"]]
-    text["interval of the difference"] = _intervals(table["difference low"], table["difference high"], digits, sign="+")
+    if differences:
+        text["difference"] = [_number(value, digits, "", sign="+") for value in table["difference"]]
+        moved = _intervals(table["difference low"], table["difference high"], digits, sign="+")
+        text["interval of the difference"] = moved
     return text
 
 
 def _number(value, digits, empty, sign="") -> str:
-    return empty if pd.isna(value) else f"{round(float(value), digits) + 0.0:{sign}.{digits}f}"
+    if pd.isna(value):
+        return empty
+    if digits is None:
+        text = words.number(float(value))
+        return f"+{text}" if sign and value > 0 else text
+    return f"{round(float(value), digits) + 0.0:{sign}.{digits}f}"
 
 
 def _intervals(low, high, digits, sign="") -> list[str]:
     return [
-        "" if pd.isna(a) or pd.isna(b) else f"[{_number(a, digits, '', sign)}, {_number(b, digits, '', sign)}]"
+        words.DASH if pd.isna(a) or pd.isna(b) else f"{_number(a, digits, '', sign)} to {_number(b, digits, '', sign)}"
         for a, b in zip(low, high, strict=True)
     ]
 

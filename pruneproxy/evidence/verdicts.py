@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 import scipy
 
@@ -12,7 +11,8 @@ from pruneproxy.errors import UserError
 from pruneproxy.evidence import claims as claims_of
 from pruneproxy.evidence.claims import Claim, Rule, Ruling
 from pruneproxy.evidence.closing import what_would_close
-from pruneproxy.evidence.effects import Effect, typical
+from pruneproxy.evidence.compared import Compared, compared
+from pruneproxy.evidence.effects import Effect
 from pruneproxy.evidence.quantities import Deciding, Known
 
 GRADES = {
@@ -163,8 +163,13 @@ class Judge:
         """The same from claims that were tested before."""
         corrected = corrections(tested, others=others, look=look)
         found = {name: _verdict(one, corrected.get(name), scale) for name, one in tested.items()}
-        paper = {name: _compatible(one, self._printed_rulings[name]) for name, one in tested.items()}
+        paper = {name: str(one) for name, one in self.compared(tested).items()}
         return [replace(one, printed=self._checked[name].grade, paper=paper[name]) for name, one in found.items()]
+
+    def compared(self, tested: Mapping[str, Tested]) -> dict[str, Compared]:
+        """The number of every claim in the records beside the printed one."""
+        shown = {name: one.ruling if one.testable else None for name, one in tested.items()}
+        return {name: compared(one.claim, shown[name], self._printed_rulings[name]) for name, one in tested.items()}
 
     @cached_property
     def _printed_rulings(self) -> dict[str, Ruling | None]:
@@ -268,18 +273,6 @@ def _grade(one: Tested, corrected: tuple[float, float] | None) -> tuple[str, flo
     if min(supported.p, contradicted.p) <= LEANS:
         return ("leaning for" if tends else "leaning against"), p
     return "open", p
-
-
-def _compatible(one: Tested, printed: Ruling | None) -> str:
-    """Whether the printed mean lies in the interval that predicts the mean of another study like ours."""
-    if not one.claim.comparable or one.ruling is None or printed is None or one.basis.obstacle:
-        return ""
-    ours, theirs = (typical(list(side.effects)) for side in (one.ruling, printed))
-    if ours.interval is None or not np.isfinite(theirs.value):
-        return ""
-    low, high = (ours.value + (edge - ours.value) * np.sqrt(2) for edge in ours.interval)
-    word = "compatible" if low <= theirs.value <= high else "not compatible"
-    return f"{word}: {theirs.value:.3g} printed, {low:.3g} to {high:.3g} expected"
 
 
 def table(verdicts: Iterable[Verdict]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from itertools import islice
 from types import ModuleType
 
 from pruneproxy.data import CATALOGUE, input_shape
-from pruneproxy.evidence import ledger
+from pruneproxy.evidence import ledger, words
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.verdicts import Judge
 from pruneproxy.limits import MOST_RUNS, check_size
@@ -46,6 +46,23 @@ def network_title(model: ModelConfig) -> str:
 def network_name(name: str) -> str:
     """A network as readers know it, without its width; other names stay."""
     return NAMES.get(name) or name.replace("resnet", "ResNet-")
+
+
+def stands_for(title: str, name: str) -> str:
+    """`ResNet-14 standing in for ResNet-56`; the title alone where it names the paper's network itself."""
+    return title if title.startswith(name) else f"{title} standing in for {name}"
+
+
+def data_title(name: str) -> str:
+    """A data set as readers know it."""
+    return words.DATA.get(name) or CATALOGUE[name].title.split(" (")[0]
+
+
+def train_set(case: Case, full: Case) -> str:
+    """What a case was trained on, e.g. `1,000 training examples of MNIST standing in for SVHN`."""
+    name, count = data_title(case.base.data.name), case.base.data.train_images
+    share = f"{count:,} training examples" if count else "all training examples"
+    return f"{share} of {stands_for(name, data_title(full.base.data.name))}"
 
 
 def untrained(spec: RunSpec) -> Network:
@@ -121,6 +138,10 @@ class Recipe:
     def _counted(self, case: Case) -> int:
         """The entries of a case, counted no further than to where they are too many."""
         return sum(1 for _ in islice(self.entries(case), MOST_RUNS + 1))
+
+    def ran(self, case: Case) -> str:
+        """The network that a case trains, and the paper's for which it stands in."""
+        return stands_for(case.title, self.protocol.paper[case.key].title)
 
     def cut(self, case: Case) -> dict[str, tuple]:
         """What `case` changes against the paper: name -> (paper, here)."""

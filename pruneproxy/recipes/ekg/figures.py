@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from pruneproxy.evidence import figures
 from pruneproxy.evidence.effects import from_seeds
 from pruneproxy.evidence.figures import COLOURS, grid, new_axes, some
+from pruneproxy.evidence.words import label as in_words
 from pruneproxy.published import read
 from pruneproxy.recipes.ekg.experiments import KINDS, SCORES
 from pruneproxy.recipes.ekg.frames import Frames
@@ -49,7 +50,7 @@ def surfaces(frames: Frames, case: str) -> np.ndarray:
     means = {name: np.mean(np.stack(rows.loc[rows["score"] == name, "surface"].to_list()), axis=0) for name in names}
     rise = {name: mean - mean[len(mean) // 2, len(mean) // 2] for name, mean in means.items()}
     low, high = min(map(np.min, rise.values())), max(map(np.max, rise.values()))
-    size = (3.0 * len(names), 3.2)
+    size = (min(3.0 * len(names), figures.WIDEST), 2.8)
     axes = plt.subplots(1, len(names), figsize=size, sharey=True, squeeze=False, layout="constrained")[1][0]
     for ax, (name, values) in zip(axes, rise.items(), strict=True):
         steps = np.linspace(-1, 1, len(values))
@@ -72,7 +73,7 @@ def ablation(frames: Frames, case: str) -> Axes:
         _points(ax, np.arange(3) + shift, gains, color=colour, marker=mark, label=f"fine-tuned with {knowledge}")
     _zero(ax, "unpruned network")
     ax.set_xticks(range(3), [f"search with {name}" for name in KINDS])
-    ax.set(ylabel="accuracy minus the unpruned network's (points)", title=quantities.label(case))
+    ax.set(ylabel="accuracy minus the unpruned network's (points)", title=in_words(quantities.label(case)))
     ax.legend(fontsize="x-small")
     return ax
 
@@ -103,7 +104,7 @@ def curve(frames: Frames, case: str) -> Axes:
         label="paper, ResNet-56 on CIFAR-10",
     )
     _zero(ax, "unpruned network")
-    ax.set(xlabel=LEFT, ylabel="accuracy minus the unpruned network's (points)", title=quantities.label(case))
+    ax.set(xlabel=LEFT, ylabel="accuracy minus the unpruned network's (points)", title=in_words(quantities.label(case)))
     ax.legend(fontsize="x-small")
     return ax
 

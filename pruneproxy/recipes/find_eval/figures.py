@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from pruneproxy.evidence.effects import from_seeds
-from pruneproxy.evidence.figures import COLOURS, new_axes, some
+from pruneproxy.evidence.figures import COLOURS, WIDEST, new_axes, some
 from pruneproxy.recipes.find_eval.frames import Frames
 from pruneproxy.recipes.find_eval.protocol import HARSH
 from pruneproxy.recipes.find_eval.quantities import Quantities
@@ -260,7 +260,7 @@ def _coloured(values: Sequence[float]) -> list[tuple[float, str]]:
 def _panels(count: int) -> np.ndarray:
     columns = min(count, 3)
     rows = -(-count // columns)
-    size = (4.0 * columns, 3.2 * rows)
+    size = (min(4.0 * columns, WIDEST), 2.9 * rows)
     axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, sharey="row")[1].ravel()
     for ax in axes[count:]:
         ax.remove()

@@ -4,7 +4,7 @@ from pruneproxy.recipes.hp_space import noise, tables
 from pruneproxy.recipes.hp_space.claims import JUDGE
 from pruneproxy.recipes.hp_space.frames import architectures, frame
 from pruneproxy.recipes.hp_space.protocol import PAPER, PROTOCOL, Case, entries, exponents, variant
-from pruneproxy.recipes.hp_space.setup import paper_networks, protocol_table, stages
+from pruneproxy.recipes.hp_space.setup import counts_agree, paper_networks, protocol_table, stages
 from pruneproxy.recipes.recipe import Recipe, loaded_when_asked_for
 
 RECIPE = Recipe(

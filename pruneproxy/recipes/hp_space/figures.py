@@ -11,12 +11,13 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
 from pruneproxy.errors import UserError, choose
-from pruneproxy.evidence import figures
+from pruneproxy.evidence import figures, words
 from pruneproxy.recipes.hp_space.variants import REGIONS, Variant, select, variants, with_base
+from pruneproxy.recipes.recipe import network_name, stands_for
 from pruneproxy.stats import ellipse, landscape, log_points, risk, roi
 
 RISK_REGION = 0.5
-RISKS = {"risk": "risk (points)", "relative_risk": "relative risk"}
+RISKS = {"risk": "accuracy lost (points)", "relative_risk": "share of accuracy lost"}
 TOP_SHARE = 0.15  # caption of Fig. 4.1
 PRIOR, REACH = (-4.0, -1.0), 0.4  # log10 weight_decay and lr (Table 3.4), and what counts as near, in decades
 
@@ -24,7 +25,15 @@ PRIOR, REACH = (-4.0, -1.0), 0.4  # log10 weight_decay and lr (Table 3.4), and w
 def title(frame: pd.DataFrame, network: str) -> str:
     """What was really trained for `network`, where the frame says it."""
     named = frame.loc[frame["network"] == network, "title"] if "title" in frame else []
-    return f"{named.iloc[0]} (for {network})" if len(named) else network
+    return stands_for(named.iloc[0], network_name(network)) if len(named) else words.name(network)
+
+
+def _titled(frame: pd.DataFrame, network: str) -> str:
+    return f"{title(frame, network)}; share of multiplications left"
+
+
+def _two_lines(label: str) -> str:
+    return label.replace(", ", ",\n")
 
 
 def landscapes(frame: pd.DataFrame, *, network: str) -> np.ndarray:
@@ -38,10 +47,10 @@ def landscapes(frame: pd.DataFrame, *, network: str) -> np.ndarray:
     limits = figures.colour_limits(levelled, share=TOP_SHARE)
     for variant, column in zip(found, axes.T, strict=True):
         rows = select(levelled, variant)
-        figures.contour(rows, ax=column[0], limits=limits).set_title(variant.label, fontsize="medium")
+        figures.contour(rows, ax=column[0], limits=limits).set_title(_two_lines(variant.words), fontsize="medium")
         figures.scatter(rows, ax=column[1], limits=limits)
-    _colourbar(axes, limits, f"{figures.METRICS['top1']} minus the best of the variant")
-    axes.flat[0].figure.suptitle(title(frame, network), fontsize="medium")
+    _colourbar(axes, limits, "top-1 accuracy minus the best (points)")
+    axes.flat[0].figure.suptitle(_titled(frame, network), fontsize="medium")
     return _finished(axes)
 
 
@@ -55,7 +64,7 @@ def two_metrics(frame: pd.DataFrame, *, network: str) -> np.ndarray:
         limits = figures.colour_limits(mine, value=value, share=1.0)
         for variant, ax in zip(found, line, strict=True):
             figures.scatter(select(frame, variant), ax=ax, value=value, limits=limits)
-            ax.set_title(variant.label, fontsize="medium")
+            ax.set_title(_two_lines(variant.words), fontsize="medium")
         _colourbar(line, limits, figures.METRICS[value])
     return _finished(axes)
 
@@ -80,7 +89,7 @@ def risk_settings(frame: pd.DataFrame) -> pd.DataFrame:
     """The data of Fig. 4.5: both risks of every setting in the unpruned 0.5-ROI, per network and variant."""
     parts = [
         risk(landscape(base), landscape(rows), x=RISK_REGION).settings.assign(
-            network=variant.network, variant=variant.label, method=variant.method
+            network=variant.network, variant=variant.words, method=variant.method
         )
         for variant, base, rows in with_base(frame)
     ]
@@ -96,17 +105,18 @@ def risks(frame: pd.DataFrame, *, network: str, column: str = "risk", ax: Axes |
         raise UserError(f"expected records of the unpruned {network}, got none: run them first")
     groups = dict(list(table.groupby("variant", sort=False)))
     methods = [rows["method"].iloc[0] for rows in groups.values()]
-    values = {name: rows[column].to_numpy() for name, rows in groups.items()}
+    values = {_two_lines(name): rows[column].to_numpy() for name, rows in groups.items()}
     drawn = figures.boxes(values, methods=methods, ax=ax, label=label)
-    drawn.set_title(title(frame, network), fontsize="medium")
+    drawn.set_xticklabels(values, rotation=0, ha="center")
     return drawn
 
 
 def risk_pair(frame: pd.DataFrame, *, network: str) -> np.ndarray:
-    """Fig. 4.5 for one network: absolute risk on the left, relative risk on the right."""
-    (axes,) = figures.grid(1, 2, width=4, height=3.4)
+    """Fig. 4.5 for one network: absolute risk above, relative risk below."""
+    axes = figures.grid(2, 1, width=6.9, height=2.6)[:, 0]
     for ax, column in zip(axes, RISKS, strict=True):
         risks(frame, network=network, column=column, ax=ax)
+    axes[0].figure.suptitle(_titled(frame, network), fontsize="medium")
     return axes
 
 
@@ -127,9 +137,10 @@ def ellipses_together(frame: pd.DataFrame, *, network: str) -> Axes:
         fitted = ellipse(log_points(roi(landscape(select(frame, variant)), 1.0)))
         if fitted is not None:
             look = {"color": figures.COLOURS[variant.method], "alpha": 0.35 + 0.65 * variant.target}
-            ax.plot(*fitted.outline().T, label=f"{variant.label} ({fitted.points} settings)", linewidth=1.8, **look)
+            ax.plot(*fitted.outline().T, label=f"{variant.words} ({fitted.points} settings)", linewidth=1.8, **look)
             ax.plot(*fitted.centre, "+", markersize=10, **look)
-    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR, title=f"{title(frame, network)}, 1.0-ROI")
+    ax.set(xlabel=figures.WEIGHT_DECAY, ylabel=figures.LR)
+    ax.set_title(f"{_titled(frame, network)}\nsettings within 1 point of the best", fontsize="medium")
     if ax.lines:
         ax.legend(fontsize="x-small")
     else:
@@ -146,7 +157,7 @@ def _variants(frame, network, value="top1") -> Sequence[Variant]:
 
 
 def _grid(rows: int, columns: int) -> np.ndarray:
-    size = (2.1 * columns + 0.9, 2.2 * rows + 0.6)
+    size = (min(2.1 * columns + 0.9, figures.WIDEST), 2.0 * rows + 0.9)
     return plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained")[1]
 
 
@@ -161,4 +172,7 @@ def _finished(axes) -> np.ndarray:
     axes[-1, 0].legend(handles=lines, fontsize="x-small", loc="lower left")
     for ax in axes.ravel():
         ax.label_outer()
+        ax.set(xlabel="", ylabel="")
+    axes[0, 0].figure.supxlabel(figures.WEIGHT_DECAY, fontsize="medium")
+    axes[0, 0].figure.supylabel(figures.LR, fontsize="medium")
     return axes

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pruneproxy.errors import UserError
-from pruneproxy.evidence import figures
+from pruneproxy.evidence import figures, words
 
 
 def costs_table(architectures: pd.DataFrame) -> pd.DataFrame:
@@ -16,6 +16,19 @@ def costs_table(architectures: pd.DataFrame) -> pd.DataFrame:
         rows[f"share of {name}"] = rows[name] / rows["network"].map(dense[name])
     columns = ["target", "multiplications", "share of multiplications", "parameters", "share of parameters"]
     return rows.set_index(["title", "variant"])[columns]
+
+
+def hit(architectures: pd.DataFrame) -> str:
+    """How closely pruning met its target share of the multiplications, in a sentence."""
+    table = costs_table(architectures)
+    misses = (table["share of multiplications"] - table["target"])[table["target"] < 1].abs()
+    if misses.empty:
+        return "No pruned network has been run at this scale."
+    name, variant = misses.idxmax()
+    return (
+        f"Pruning met its target share of the multiplications within {words.number(100 * misses.max())} points in all "
+        f"{len(misses)} pruned networks; the farthest is {name}, {words.label(variant)}."
+    )
 
 
 def kept_shares(architectures: pd.DataFrame, network: str) -> pd.DataFrame:
@@ -37,9 +50,10 @@ def kept_channels(architectures: pd.DataFrame, *, network: str) -> Axes:
     places = np.arange(len(table))
     for name in table:
         colour, target = looks[name]
-        ax.plot(places, table[name], "o-", color=colour, alpha=0.4 + 0.6 * target, label=name, markersize=4)
+        look = {"color": colour, "alpha": 0.4 + 0.6 * target, "markersize": 4}
+        ax.plot(places, table[name], "o-", label=words.label(name), **look)
     ax.set(xlabel="pruned group, in forward order", ylabel="share of channels kept", ylim=(0, 1.05))
-    ax.set_title(rows["title"].iloc[0])
+    ax.set_title(rows["title"].iloc[0], fontsize="medium")
     ax.set_xticks(places, table.index if len(table) <= 12 else [""] * len(table), rotation=35, ha="right")
     ax.legend(fontsize="small")
     return ax

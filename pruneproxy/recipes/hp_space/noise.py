@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pruneproxy.recipes.hp_space.variants import REGIONS, select, variants, with_base
+from pruneproxy.recipes.hp_space.variants import REGIONS, ran, select, variants, with_base
 from pruneproxy.stats import cross_risk, landscape, repeatability, roi, seed_deviation
 from pruneproxy.stats.landscapes import SETTING
 
@@ -15,7 +15,7 @@ def regions(frame: pd.DataFrame) -> pd.DataFrame:
     for variant in variants(frame):
         runs = select(frame, variant)
         means = landscape(runs)
-        row = {"network": variant.network, "variant": variant.label, "settings": len(means)}
+        row = {"network": ran(runs, variant), "variant": variant.label, "settings": len(means)}
         row |= {f"{x:.1f}-ROI": len(roi(means, x)) for x in REGIONS}
         row["runs per setting"] = int(means["runs"].min())
         row["seed deviation"] = seed_deviation(runs.merge(roi(means, 1.0)[SETTING], on=SETTING))
@@ -46,7 +46,7 @@ def describe(frame: pd.DataFrame) -> str:
     )
     deviation = table["seed deviation"].mean()
     spread = f"{deviation:.2f} points" if pd.notna(deviation) else "unknown (one run per setting)"
-    return f"{table['network'].iloc[0]}: {counts}; seed deviation {spread}"
+    return f"{frame['network'].iloc[0]}: {counts}; seed deviation {spread}"
 
 
 def cross_fitted(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def cross_fitted(frame: pd.DataFrame) -> pd.DataFrame:
     measured.
     """
     rows = [
-        {"network": variant.network, "variant": variant.label}
+        {"network": ran(runs, variant), "variant": variant.label}
         | {"risk": cross_risk(base, runs, x=CROSS_REGION), "unpruned risk": cross_risk(base, base, x=CROSS_REGION)}
         for variant, base, runs in with_base(frame)
     ]

@@ -4,6 +4,7 @@ import pandas as pd
 import torch
 
 from pruneproxy import costs, models
+from pruneproxy.evidence import words
 from pruneproxy.recipes.hp_space.protocol import PAPER, PROTOCOL, Case
 from pruneproxy.recipes.recipe import untrained
 
@@ -27,6 +28,16 @@ def paper_networks() -> pd.DataFrame:
     built = {name: shell(case) for name, case in PAPER.items()}
     rows = [(name, costs.parameters(model), costs.total(costs.layers(model))) for name, model in built.items()]
     return pd.DataFrame(rows, columns=["network", "parameters", "multiplications"])
+
+
+def counts_agree(table: pd.DataFrame) -> str:
+    """How far counts of parameters and FLOPs (`tables.architectures`) lie from the printed ones, in a sentence."""
+    away = (table["difference"] / table["published"]).abs().dropna()
+    farthest = table.loc[away.idxmax()]
+    return (
+        f"Counted layer by layer, the thesis's networks have the printed {len(away)} sizes and costs within "
+        f"{words.number(100 * away.max())} %; the farthest is {farthest['quantity']} of {farthest['model']}."
+    )
 
 
 def stages(case: Case) -> pd.DataFrame:

@@ -30,6 +30,11 @@ class Variant:
         return "unpruned" if self.method == "none" else f"{100 * self.target:.0f}% {self.method}"
 
     @property
+    def words(self) -> str:
+        """The label as a figure shows it, where it is said that shares are of the multiplications."""
+        return "unpruned" if self.method == "none" else f"{100 * self.target:.0f} % left, {self.method}"
+
+    @property
     def key(self) -> tuple[str, str, float]:
         return self.network, self.method, round(self.target, 6)
 
@@ -65,6 +70,11 @@ def variants(frame: pd.DataFrame, value: str = "top1") -> tuple[Variant, ...]:
 def select(frame: pd.DataFrame, variant: Variant) -> pd.DataFrame:
     """The records of one variant."""
     return frame[(frame["network"] == variant.network) & (frame["variant"] == variant.name)]
+
+
+def ran(runs: pd.DataFrame, variant: Variant) -> str:
+    """The network that really ran, where the records say it; the thesis's else."""
+    return runs["title"].iloc[0] if "title" in runs else variant.network
 
 
 def with_base(frame: pd.DataFrame) -> Iterator[tuple[Variant, pd.DataFrame, pd.DataFrame]]:

@@ -1,7 +1,7 @@
 """Paper 000, Lee & Yim 2022: is a network pruned at initialisation a good proxy for hyperparameter search?"""
 
 from pruneproxy.recipes.frames import select
-from pruneproxy.recipes.proxy_hpo import reanalysis, tables
+from pruneproxy.recipes.proxy_hpo import equal_cost, reanalysis, tables
 from pruneproxy.recipes.proxy_hpo.claims import JUDGE
 from pruneproxy.recipes.proxy_hpo.experiments import SOURCES, entries, search, settings, space
 from pruneproxy.recipes.proxy_hpo.frames import Frames, frame

@@ -141,7 +141,8 @@ def basis(quantities: Quantities, claim: str) -> Basis:
     elif "seed" in rows:
         counts, note = rows.groupby([*CASE, "arm"])["seed"].nunique(), ""
     else:
-        counts, note = rows["samples"].map(len), "measured times are resampled"
+        counts = rows.groupby(CASE)["id"].nunique().clip(upper=1)  # a timed network is one draw, however often timed
+        note = f"{rows['samples'].map(len).min()} timing passes of one network each are resampled"
     records = tuple(sorted({record for part in parts for record in part["id"]}))
     return Basis(seeds=int(counts.min()), records=records, note=note, seconds=seconds)
 

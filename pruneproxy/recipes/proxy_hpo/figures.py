@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from pruneproxy.evidence.figures import COLOURS, grid, new_axes, some
+from pruneproxy.evidence import words
+from pruneproxy.evidence.figures import COLOURS, LR, grid, new_axes, some
 from pruneproxy.recipes.proxy_hpo.reanalysis import MARGINS
 from pruneproxy.recipes.proxy_hpo.tables import SELECTED, stands_for
 from pruneproxy.recipes.recipe import network_name
@@ -15,7 +16,6 @@ from pruneproxy.stats import proxies
 
 ARMS = {"target": "on the full network", "proxy": "on the pruned copy"}
 KINDS = {"stem": "other 2", "inner": "proxy", "plain": "proxy", "residual": "other 1", "head": "other 3"}
-BREAK = "\nx "  # of a long name under a bar
 OPTIMIZERS = {"tpe": "TPE", "gp": "BO", "cma-es": "CMA-ES"}
 
 
@@ -49,7 +49,7 @@ def differences(
 def cell_labels(table: pd.DataFrame) -> list[str]:
     """`CIFAR10, TPE, ResNet-56` for every row; of our records, `tables.named` first puts what was trained."""
     return [
-        f"{row.dataset}, {OPTIMIZERS.get(row.optimizer, row.optimizer)}, {network_name(row.network)}"
+        f"{row.dataset},\n{OPTIMIZERS.get(row.optimizer, row.optimizer)}, {network_name(row.network)}"
         for row in table.itertuples()
     ]
 
@@ -68,23 +68,25 @@ def kept(widths: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axes:
         ax.bar(group["place"], group["share"], color=COLOURS[KINDS[kind]], width=0.85, label=kind)
     ticks = rows.iloc[:: max(1, len(rows) // 20)]
     ax.set_xticks(ticks["place"], ticks["group"], rotation=60, ha="right", fontsize="x-small")
-    ax.set(ylabel="share of channels kept", ylim=(0, 1), title=stands_for(rows["title"].iloc[0], network))
+    ax.set(ylabel="share of channels kept", ylim=(0, 1), title=stands_for(rows["title"].iloc[0], network_name(network)))
     ax.legend(fontsize="x-small", title="kind of group", title_fontsize="x-small")
     return ax
 
 
 def times(table: pd.DataFrame) -> Axes:
     """Percent saved by the pruned copy: time (with its quartiles), multiplications and parameters, per network."""
-    rows, ax = some(table, "timings"), new_axes(height=3.4)
+    rows = some(table, "timings")
+    ax = new_axes(width=6.9, height=1.0 + 0.5 * len(rows))
     place = np.arange(len(rows))
     looks = {"time": "proxy", "multiplications": "other 3", "parameters": "published"}
     for shift, (name, look) in zip((-0.27, 0, 0.27), looks.items(), strict=True):
-        ax.bar(place + shift, rows[name], width=0.25, color=COLOURS[look], label=name)
-    ax.vlines(place - 0.27, rows["low"], rows["high"], color="black", linewidth=1.4)
-    names = [f"{row.title.replace(' x ', BREAK)}\nbatch {row.batch_size}" for row in rows.itertuples()]
-    ax.set_xticks(place, names, fontsize="x-small")
-    ax.axhline(0, color="0.3", linewidth=0.8)
-    ax.set_ylabel("saved (%)")
+        ax.barh(place + shift, rows[name], height=0.25, color=COLOURS[look], label=name)
+    ax.hlines(place - 0.27, rows["low"], rows["high"], color="black", linewidth=1.4)
+    names = [f"{row.title} for {row.dataset}, batch {row.batch_size}" for row in rows.itertuples()]
+    ax.set_yticks(place, names)
+    ax.invert_yaxis()
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set_xlabel("saved (%)")
     ax.legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     return ax
 
@@ -98,7 +100,7 @@ def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axe
         ax.plot(found.index, found["mean"], color=COLOURS[arm], label=ARMS[arm].removeprefix("on the "))
         low, high = found["mean"] - found["std"], found["mean"] + found["std"]
         ax.fill_between(found.index, low, high, color=COLOURS[arm], alpha=0.2, linewidth=0)
-    ax.set(xlabel="epoch", ylabel="training loss", title=stands_for(rows["title"].iloc[0], network))
+    ax.set(xlabel="epoch", ylabel="training loss", title=stands_for(rows["title"].iloc[0], network_name(network)))
     ax.legend(fontsize="small")
     return ax
 
@@ -106,7 +108,7 @@ def losses(curves: pd.DataFrame, *, network: str, ax: Axes | None = None) -> Axe
 def selected(winners: pd.DataFrame) -> np.ndarray:
     """Fig. 3: the selected value of each of five hyperparameters, one box per arm, the mean as a dashed line."""
     rows = some(winners[winners["experiment"] == "five"].drop_duplicates("search_id"), "searches over five values")
-    (axes,) = grid(1, len(SELECTED), width=1.8, height=3.2)
+    (axes,) = grid(1, len(SELECTED), width=1.48, height=3.2)
     for ax, (name, logged) in zip(axes, SELECTED.items(), strict=True):
         for place, arm in enumerate(ARMS):
             values = rows.loc[rows["arm"] == arm, name].to_numpy(dtype=float)
@@ -118,7 +120,7 @@ def selected(winners: pd.DataFrame) -> np.ndarray:
             ax.plot(np.full(values.size, place), values, "o", color=colour, markersize=3)
         ax.set_yscale("log" if logged else "linear")
         ax.set_xticks([0, 1], ["full", "pruned"], fontsize="small")
-        ax.set_title(name, fontsize="medium")
+        ax.set_title(words.name(name), fontsize="medium")
     return axes
 
 
@@ -141,7 +143,7 @@ def at_cost(table: pd.DataFrame) -> np.ndarray:
     What chance gives stands below each axis, and is drawn as a dotted line where the axis of the proxies reaches it.
     """
     rows = some(table, "proxies").sort_values("seconds", ascending=False)
-    axes = plt.subplots(1, 3, figsize=(9.5, 1.2 + 0.3 * len(rows)), sharey=True, layout="constrained")[1]
+    axes = plt.subplots(1, 3, figsize=(8.4, 1.4 + 0.34 * len(rows)), sharey=True, layout="constrained")[1]
     place = np.arange(len(rows))
     colours = [COLOURS[_look(name)] for name in rows["proxy"]]
     axes[0].scatter(rows["seconds"], place, c=colours, label="measured time", zorder=3)
@@ -179,6 +181,6 @@ def ranks(configs: pd.DataFrame, proxy: str, *, ax: Axes | None = None) -> Axes:
     rows = some(proxies.scatter_data(configs, proxy), f"settings on {proxy}")
     ax = new_axes(ax, width=4.2, height=3.6)
     drawn = ax.scatter(rows["top1"], rows["target"], c=np.log10(rows["lr"]), cmap="cividis", edgecolors="0.4", s=26)
-    ax.figure.colorbar(drawn, ax=ax, label="log10 lr")
+    ax.figure.colorbar(drawn, ax=ax, label=LR)
     ax.set(xlabel=f"{proxy} (%)", ylabel="full network (%)")
     return ax

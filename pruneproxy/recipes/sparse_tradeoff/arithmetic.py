@@ -8,6 +8,7 @@ import pandas as pd
 
 from pruneproxy import costs, sparse
 from pruneproxy.costs import SparseCost
+from pruneproxy.evidence import words
 from pruneproxy.evidence.effects import Effect
 from pruneproxy.models import Network
 from pruneproxy.published import read
@@ -126,6 +127,18 @@ def updating(cases: Iterable[Case]) -> pd.DataFrame:
             "fixed": share_that_moves(case, "fixed", steps),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("dataset")
+
+
+def moves(shares: pd.DataFrame) -> str:
+    """What `updating` finds, in a sentence."""
+    text, fixed = (
+        f"{words.number(100 * shares[name].min())} to {words.number(100 * shares[name].max())} percent"
+        for name in ("text", "fixed")
+    )
+    return (
+        f"In the printed space {text} of the draws with SET or RigL, by data set, ever move a mask; where an interval "
+        f"is at most an epoch it is {fixed}."
+    )
 
 
 def share_that_moves(case: Case, name: str, per_epoch: int, *, once_at_least: bool = False) -> float:

@@ -31,6 +31,7 @@ LINES, SHADES = ("-", "--", ":"), ("none", "proxy", "uniform", "other 1", "other
 COSTS = {"inference": "multiplications per image", "training": "multiplications of the training"}
 ERROR = "test error (%)"
 PLANES = (("inference", "error"), ("training", "error"), ("inference", "training"))
+SPACES = {"text": "printed space", "code": "released code", "fixed": "an interval of an epoch at most"}
 DRAWN = 8  # hyperparameters in a panel of Fig. 6.1
 SHAPES = ((8, 100, 40, 80), (5, 20, 100, 20), (2, 80, None, 40), (1, 60, None, None))  # layers, first, middle, last
 
@@ -47,7 +48,7 @@ def shapes() -> np.ndarray:
         ax.bar(range(len(widths)), widths, bottom=-np.array(widths) / 2, color=colours, width=0.6)
         sizes = ", ".join("-" if size is None else str(size) for size in (layers, first, middle, last))
         ax.set_title(f"({sizes})", fontsize="small")
-        ax.set(xlabel="layer, from input to output", ylabel="width (neurons)", yticks=[])
+        ax.set(xlabel="layer", ylabel="width (neurons)", yticks=[])
         ax.set_xticks(range(0, len(widths), 2))
     return axes
 
@@ -94,7 +95,8 @@ def _by_dataset(frames: Frames, experiments: Sequence[str]) -> dict[str, dict[st
         dataset: {name: fronts.points(frames, dataset, name) for name in experiments}
         for dataset in datasets(frames.runs)
     }
-    found = {dataset: parts for dataset, parts in tables.items() if any(len(table) for table in parts.values())}
+    whole = {dataset: parts for dataset, parts in tables.items() if all(len(table) for table in parts.values())}
+    found = whole or {name: parts for name, parts in tables.items() if any(len(table) for table in parts.values())}
     if not found:
         raise UserError(f"expected runs of {' or '.join(experiments)}, got none: run the missing records first")
     return found
@@ -271,11 +273,13 @@ def updating_shares(rows: pd.DataFrame) -> Axes:
 
     A column per way to run them, such as `text` and `code` of `arithmetic.updating`, as shares of 1.
     """
-    ax, width = new_axes(width=5.6, height=3.2), 0.8 / len(rows.columns)
+    ax, width = new_axes(width=6.9, height=3.4), 0.8 / len(rows.columns)
     colours = [COLOURS[name] for name in ("uniform", "proxy", "other 1")]
     for place, (name, colour) in enumerate(zip(rows.columns, colours, strict=False)):
         places = np.arange(len(rows)) + (place + 0.5) * width - 0.4
-        ax.bar_label(ax.bar(places, 100 * rows[name], width, color=colour, label=name), fmt="%.2g", fontsize="xx-small")
+        bars = ax.bar(places, 100 * rows[name], width, color=colour, label=SPACES.get(name, name))
+        ax.bar_label(bars, fmt="%.2g", fontsize="small", rotation=90, padding=2)
+    ax.margins(y=0.15)
     ax.set_xticks(range(len(rows)), rows.index, fontsize="small")
     ax.set(ylabel="draws with any topology update (%)", xlabel="data set")
     return above(ax)

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
+from pruneproxy.evidence import words
 from pruneproxy.evidence.figures import COLOURS, grid
 from pruneproxy.published import read
 
@@ -44,7 +45,9 @@ def wrapped(count: int, columns: int = 3, **size) -> list[Axes]:
 def titled(ax: Axes, rows: pd.DataFrame) -> Axes:
     """The data set as the title, with what was really trained."""
     row = rows.iloc[0]
-    ax.set_title(f"{row['dataset']}\n{row['data']}, {row['title']}", fontsize="small")
+    ran, asked = (words.label(row[name]) for name in ("data", "dataset"))
+    stands = ran if ran.lower() == asked.lower().replace(" ", "-") else f"{ran} for {asked}"
+    ax.set_title(f"{stands}\n{row['title']}", fontsize="small")
     return ax
 
 

@@ -5,29 +5,18 @@ from dataclasses import replace
 
 import pandas as pd
 
-from pruneproxy import data
-from pruneproxy.recipes.recipe import network_name, network_title
-
-DATA = {"digits": "digits", "mnist": "MNIST"}  # where the title of the catalogue is long
-
-
-def stands_for(title: str, network: str) -> str:
-    """`ResNet-14 (for ResNet-56)`; the title alone where it names the paper's network itself."""
-    name = network_name(network)
-    return title if title.startswith(name) else f"{title} (for {name})"
+from pruneproxy.recipes.recipe import data_title, network_name, network_title, stands_for
 
 
 def label(case) -> str:
-    """The network of a case as it was trained, and the paper's network that it stands for."""
-    return stands_for(case.title, case.network)
+    """The network of a case as it was trained, and the paper's network for which it stands in."""
+    return stands_for(case.title, network_name(case.network))
 
 
 def data_label(case) -> str:
-    """The same for its data set: `Fashion-MNIST (for CIFAR10)`."""
+    """The same for its data set: `Fashion-MNIST standing in for CIFAR10`."""
     name = case.base.data.name
-    if name.replace("_", "") == case.dataset.lower():
-        return case.dataset
-    return f"{DATA.get(name) or data.CATALOGUE[name].title.split(' (')[0]} (for {case.dataset})"
+    return case.dataset if name.replace("_", "") == case.dataset.lower() else stands_for(data_title(name), case.dataset)
 
 
 def named(table: pd.DataFrame, cases: Iterable) -> pd.DataFrame:
