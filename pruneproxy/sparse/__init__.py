@@ -4,5 +4,5 @@ from pruneproxy.masks import ALLOCATIONS, KEPT_DENSE, Infeasible, counts, densit
 from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, SparseConfig
 from pruneproxy.sparse.fixed import Fixed
 from pruneproxy.sparse.speed import relative_speed
-from pruneproxy.sparse.topology import Topology
+from pruneproxy.sparse.topology import Topology, layer_densities
 from pruneproxy.sparse.updates import METHODS, REMOVALS, updated

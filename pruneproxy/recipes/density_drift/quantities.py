@@ -1,0 +1,141 @@
+"""How far the best learning rate moves with density, what keeping that of the dense network costs, and the answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pruneproxy.evidence.effects import Effect, from_seeds
+from pruneproxy.evidence.tables import check_columns
+from pruneproxy.evidence.verdicts import Basis, Judge
+from pruneproxy.recipes.density_drift.frames import COLUMNS
+from pruneproxy.recipes.density_drift.protocol import DENSE, PARAMETRISATIONS
+from pruneproxy.stats import crossfit
+from pruneproxy.stats.peaks import peaks
+
+MARGIN = 1.0  # octaves: a factor of two, the step of the grid
+CURVE = ["parametrisation", "mask", "density"]
+NAMES = {"standard": "the standard parametrisation", "smupar": "SμPar"}
+
+
+@dataclass(frozen=True, eq=False)
+class Quantities:
+    """The records of one grid: curves of accuracy over log2 of the learning rate, a column per seed."""
+
+    frame: pd.DataFrame
+
+    @cached_property
+    def tables(self) -> dict[tuple, pd.DataFrame]:
+        """(parametrisation, mask, density) -> a row per exponent and a column per seed, without seeds that lack one."""
+        rows = self.frame[self.frame["top1"].notna()]
+        wide = {key: part.pivot(index="exponent", columns="seed", values="top1") for key, part in rows.groupby(CURVE)}
+        return {key: table.dropna(axis="columns") for key, table in wide.items()}
+
+    @property
+    def dense(self) -> pd.DataFrame:
+        """The curves of the dense network."""
+        return self.tables["", DENSE, 1.0]
+
+    def sparse(self) -> Iterator[tuple[tuple, pd.DataFrame]]:
+        """The curves of all sparse networks, the densest first."""
+        order = sorted(self.tables, key=lambda key: (list(PARAMETRISATIONS).index(key[0]) if key[0] else -1, -key[2]))
+        yield from ((key, self.tables[key]) for key in order if key[1] != DENSE)
+
+    def best(self, key: tuple) -> Effect:
+        """log2 of the best learning rate."""
+        return from_seeds(f"best lr {key}", peaks(self.tables[key].index, self.tables[key]))
+
+    def drift(self, key: tuple) -> Effect:
+        """Octaves from the dense network's best learning rate to that of a sparse one, seed by seed."""
+        now, then = self._paired(key)
+        return from_seeds(f"drift {key}", peaks(now.index, now) - peaks(then.index, then))
+
+    def regret(self, key: tuple) -> Effect:
+        """Points lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
+        now, then = (table.to_numpy() for table in self._paired(key))
+        return from_seeds(f"regret {key}", crossfit.best(now) - crossfit.at_best(then, now), crossfitted=True)
+
+    def _paired(self, key: tuple) -> tuple[pd.DataFrame, pd.DataFrame]:
+        now, then = self.tables[key], self.dense
+        seeds = now.columns.intersection(then.columns)
+        return now[seeds], then[seeds]
+
+    def at_edge(self, key: tuple) -> bool:
+        """Whether a seed has its best learning rate at an end of the grid, so that it may lie beyond."""
+        table = self.tables[key]
+        return bool(table.idxmax().isin([table.index.min(), table.index.max()]).any())
+
+    def table(self) -> pd.DataFrame:
+        """One row per parametrisation, mask and density: drift in octaves and regret in points, with 95 % intervals."""
+        return pd.DataFrame([self._row(key, table) for key, table in self.sparse()])
+
+    def _row(self, key: tuple, table: pd.DataFrame) -> dict:
+        drift, regret = self.drift(key), self.regret(key)
+        row = dict(zip(CURVE, key, strict=True)) | {"seeds": table.shape[1]}
+        for name, effect in (("drift", drift), ("regret", regret)):
+            low, high = effect.interval or (np.nan, np.nan)
+            row |= {name: effect.value, f"{name} low": low, f"{name} high": high}
+        return row | {"within a factor of 2": stays(drift), "at the edge": self.at_edge(key)}
+
+
+def stays(drift: Effect) -> str:
+    """Whether the best learning rate stays within a factor of two: yes or no where the whole interval says so."""
+    if drift.interval is None or not drift.decides:
+        return "not known"
+    low, high = drift.interval
+    if low > -MARGIN and high < MARGIN:
+        return "yes"
+    return "no" if low > MARGIN or high < -MARGIN else "not shown"
+
+
+def answer(table: pd.DataFrame) -> str:
+    """What the table says at its lowest density, in a sentence for each parametrisation."""
+    lowest = table["density"].min()
+    rows = table[table["density"] == lowest]
+    said = [_sentence(name, rows[rows["parametrisation"] == name]) for name in PARAMETRISATIONS]
+    return f"At a density of {lowest:g}: " + "; ".join(filter(None, said)) + "."
+
+
+def _sentence(parametrisation: str, rows: pd.DataFrame) -> str:
+    if rows.empty:
+        return ""
+    found = [f"{_octaves(row)} for {row['mask']}" for _, row in rows.iterrows()]
+    verdicts = {
+        word: [row["mask"] for _, row in rows.iterrows() if row["within a factor of 2"] == word] for word in WORDS
+    }
+    judged = [f"{words} for {_listed(verdicts[word])}" for word, words in WORDS.items() if verdicts[word]]
+    return (
+        f"with {NAMES[parametrisation]} the best learning rate moves by {_listed(found)} octaves, so that it "
+        f"{_listed(judged)}; keeping the dense network's costs {rows['regret'].min():.1f} to "
+        f"{rows['regret'].max():.1f} points"
+    )
+
+
+WORDS = {
+    "no": "does not stay within a factor of two",
+    "yes": "stays within a factor of two",
+    "not shown": "is shown neither to stay within a factor of two nor to leave it",
+    "not known": "is not known, for want of seeds that differ,",
+}
+
+
+def _octaves(row: pd.Series) -> str:
+    return f"{row['drift']:+.1f} ({row['drift low']:+.1f} to {row['drift high']:+.1f})"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _measured(frame: pd.DataFrame) -> Quantities:
+    check_columns(frame, COLUMNS, "the frame of density_drift")
+    return Quantities(frame)
+
+
+def _basis(quantities: Quantities, claim: str) -> Basis:
+    return Basis()
+
+
+JUDGE = Judge(stem="density_drift", measured=_measured, printed=lambda: None, basis=_basis)
