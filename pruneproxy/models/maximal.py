@@ -3,9 +3,11 @@
 Let a layer z = W x have the fan-in n of which the share d (its density) is kept, and the fan-out k, x of entries of
 size 1, and let r(.) be the ratio of a number to that of the network whose settings are used. Initial weights of
 variance 1 / (n d) give z of size 1 and keep the size of what is sent back: the weights that a network draws, whose
-variance is 1 / n, are divided by the root of d. A last layer, whose k stays while n grows, starts at variance 1 / n^2,
-divided by the root of r(n): its outputs are sums over features that training aligns, which grow as n and not as its
-root (Yang et al. 2022, arXiv 2203.03466, Table 3). Features of a layer then receive gradients g of size 1 / k.
+variance is 1 / n, are divided by the root of d. The weights of the last layer must be of size 1 / n, as its outputs are
+sums over features that training aligns, which grow as n and not as its root (Yang et al. 2022, arXiv 2203.03466,
+Table 3). They start at 0, as is recommended there (Appendix D.2): a network that starts with outputs of size 1 would
+give a narrower one outputs larger by the root of the ratio of widths. Features of a layer then receive gradients g of
+size 1 / k.
 
 A step of gradient descent with learning rate e changes a kept weight by -e g_i x_j, and the layer's output by
 -e g_i (sum over kept j of x_j x'_j), a sum of n d terms of one sign: by e n d / k in size. The change has the same
@@ -40,14 +42,13 @@ class Factors:
 def factors(network: nn.Module, like: nn.Module, densities: Mapping[str, float] | None = None) -> Factors:
     """What `network`, with layers of these densities, needs to be trained with the settings of the dense `like`."""
     shapes = {name: value.shape for name, value in like.named_parameters()}
-    found = Factors(start={}, lr={})
+    found, last = Factors(start={}, lr={}), _last_weight(network)
     for name, value in network.named_parameters():
         if name not in shapes or len(shapes[name]) != value.ndim:
             raise UserError(f"expected {name} in the network whose settings are used, got none of its kind there")
         density = (densities or {}).get(name.rpartition(".")[0], 1.0) if value.ndim > 1 else 1.0
         inputs, outputs = (now / then for now, then in zip(_fans(value.shape), _fans(shapes[name]), strict=True))
-        last = value.ndim > 1 and outputs == 1
-        found.start[name] = (density * inputs if last else density) ** -0.5
+        found.start[name] = 0.0 if name == last else density**-0.5
         found.lr[name] = outputs / (inputs * density)
     return found
 
@@ -55,6 +56,13 @@ def factors(network: nn.Module, like: nn.Module, densities: Mapping[str, float] 
 def _fans(shape: torch.Size) -> tuple[int, int]:
     """Fan-in and fan-out of a parameter; a bias or a scale has one input."""
     return (shape[1:].numel() if len(shape) > 1 else 1), shape[0]
+
+
+def _last_weight(network: nn.Module) -> str:
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise UserError("expected a network that ends in a linear layer, got one without any: use another copy of it")
+    return f"{linear[-1]}.weight".lstrip(".")
 
 
 @torch.no_grad()

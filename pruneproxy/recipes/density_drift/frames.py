@@ -11,7 +11,7 @@ COLUMNS = ("network", *LABELS, "top1", "status", "id")
 
 
 def frame(records: Records | list[dict], cases: tuple[Case, ...]) -> pd.DataFrame:
-    """One row per record of `cases`; `exponent` is log2 of the learning rate, a run that diverged counts as guessing."""
+    """One row per record of `cases`; `exponent` is log2 of the learning rate, and a run that diverged has guessed."""
     rows = [
         {"network": case.network}
         | {name: entry.labels[name] for name in LABELS}

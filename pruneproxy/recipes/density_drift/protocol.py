@@ -79,16 +79,14 @@ _BASE = RunSpec(
     sparse=SparseConfig(kept_dense="last", interval=100, end=0.75),
 )
 PAPER = {"mlp-fashion_mnist": Case(network="mlp-fashion_mnist", base=_BASE, seeds=10)}
-_SMALL = {"interval": 20, "epochs": 6, "evaluate_every": 6}
 _LAB = (
-    _SMALL
-    | {"size": 14, "train_images": 4000, "eval_images": 5000, "widths": (256, 256)}
-    | {"densities": (0.5, 0.2, 0.05), "lr_log2": (-7.0, 1.0), "lr_points": 9, "seeds": 6}
+    {"size": 14, "train_images": 2000, "eval_images": 5000, "widths": (256, 256)}
+    | {"batch_size": 32, "epochs": 5, "evaluate_every": 5, "interval": 20}
+    | {"densities": (0.5, 0.2, 0.05), "lr_log2": (-8.0, 1.0), "lr_points": 10, "seeds": 5}
 )
 _SMOKE = (
-    _SMALL
-    | {"data": "digits", "train_images": 400, "eval_images": 300, "widths": (48, 48), "batch_size": 16, "epochs": 2}
-    | {"evaluate_every": 2, "holdout": 0.3, "interval": 5}
+    {"data": "digits", "holdout": 0.3, "train_images": 400, "eval_images": 300, "widths": (48, 48)}
+    | {"batch_size": 16, "epochs": 2, "evaluate_every": 2, "interval": 5}
     | {"densities": (0.1,), "lr_log2": (-7.0, 1.0), "lr_points": 5, "seeds": 3}
 )
 PROTOCOL = Protocol(
@@ -121,10 +119,11 @@ def entries(case: Case) -> Iterator[Entry]:
 
 
 def networks(case: Case) -> Iterator[tuple[dict, RunSpec]]:
-    """The dense network, and every mask, density and parametrisation."""
-    yield {"mask": DENSE, "density": 1.0, "parametrisation": ""}, replace(case.base, sparse=None)
+    """In every parametrisation the dense network, and every mask and density."""
     for parametrisation in case.parametrisations:
         like = case.base.model if parametrisation == "smupar" else None
+        labels = {"mask": DENSE, "density": 1.0, "parametrisation": parametrisation}
+        yield labels, replace(case.base, sparse=None, settings_of=like)
         for mask in case.masks:
             for density in case.densities:
                 labels = {"mask": mask, "density": density, "parametrisation": parametrisation}

@@ -33,14 +33,9 @@ class Quantities:
         wide = {key: part.pivot(index="exponent", columns="seed", values="top1") for key, part in rows.groupby(CURVE)}
         return {key: table.dropna(axis="columns") for key, table in wide.items()}
 
-    @property
-    def dense(self) -> pd.DataFrame:
-        """The curves of the dense network."""
-        return self.tables["", DENSE, 1.0]
-
     def sparse(self) -> Iterator[tuple[tuple, pd.DataFrame]]:
         """The curves of all sparse networks, the densest first."""
-        order = sorted(self.tables, key=lambda key: (list(PARAMETRISATIONS).index(key[0]) if key[0] else -1, -key[2]))
+        order = sorted(self.tables, key=lambda key: (list(PARAMETRISATIONS).index(key[0]), -key[2]))
         yield from ((key, self.tables[key]) for key in order if key[1] != DENSE)
 
     def best(self, key: tuple) -> Effect:
@@ -48,7 +43,7 @@ class Quantities:
         return from_seeds(f"best lr {key}", peaks(self.tables[key].index, self.tables[key]))
 
     def drift(self, key: tuple) -> Effect:
-        """Octaves from the dense network's best learning rate to that of a sparse one, seed by seed."""
+        """Octaves from the best learning rate of the dense network to that of a sparse one, seed by seed."""
         now, then = self._paired(key)
         return from_seeds(f"drift {key}", peaks(now.index, now) - peaks(then.index, then))
 
@@ -58,7 +53,7 @@ class Quantities:
         return from_seeds(f"regret {key}", crossfit.best(now) - crossfit.at_best(then, now), crossfitted=True)
 
     def _paired(self, key: tuple) -> tuple[pd.DataFrame, pd.DataFrame]:
-        now, then = self.tables[key], self.dense
+        now, then = self.tables[key], self.tables[key[0], DENSE, 1.0]
         seeds = now.columns.intersection(then.columns)
         return now[seeds], then[seeds]
 
