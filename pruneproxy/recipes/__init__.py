@@ -1,4 +1,4 @@
-"""What each paper runs, shows and claims, and what is asked beside them. `recipe.Recipe` is the contract of all parts."""
+"""What each paper runs, shows and claims, and what is asked beside. `recipe.Recipe` is the contract of all parts."""
 
 from pruneproxy.recipes import density_drift, ekg, find_eval, hp_space, proxy_hpo, sparse_tradeoff
 

@@ -80,9 +80,9 @@ _BASE = RunSpec(
 )
 PAPER = {"mlp-fashion_mnist": Case(network="mlp-fashion_mnist", base=_BASE, seeds=10)}
 _LAB = (
-    {"size": 14, "train_images": 2000, "eval_images": 5000, "widths": (256, 256)}
-    | {"batch_size": 32, "epochs": 5, "evaluate_every": 5, "interval": 20}
-    | {"densities": (0.5, 0.2, 0.05), "lr_log2": (-8.0, 1.0), "lr_points": 10, "seeds": 5}
+    {"size": 14, "train_images": 2000, "eval_images": 3000, "widths": (256, 256)}
+    | {"epochs": 4, "evaluate_every": 4, "interval": 10}
+    | {"densities": (0.25, 0.05), "lr_log2": (-7.0, 1.0), "lr_points": 9, "seeds": 5}
 )
 _SMOKE = (
     {"data": "digits", "holdout": 0.3, "train_images": 400, "eval_images": 300, "widths": (48, 48)}

@@ -7,17 +7,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pruneproxy.evidence.effects import Effect, from_seeds
+from pruneproxy.evidence.effects import Effect, from_seeds, student_effect
 from pruneproxy.evidence.tables import check_columns
 from pruneproxy.evidence.verdicts import Basis, Judge
 from pruneproxy.recipes.density_drift.frames import COLUMNS
 from pruneproxy.recipes.density_drift.protocol import DENSE, PARAMETRISATIONS
 from pruneproxy.stats import crossfit
-from pruneproxy.stats.peaks import peaks
+from pruneproxy.stats.peaks import GRID_ERROR, peaks
 
 MARGIN = 1.0  # octaves: a factor of two, the step of the grid
 CURVE = ["parametrisation", "mask", "density"]
-NAMES = {"standard": "the standard parametrisation", "smupar": "SμPar"}
+NAMES = {"standard": "The standard parametrisation", "smupar": "SμPar"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +40,12 @@ class Quantities:
 
     def best(self, key: tuple) -> Effect:
         """log2 of the best learning rate."""
-        return from_seeds(f"best lr {key}", peaks(self.tables[key].index, self.tables[key]))
+        return _of_peaks(f"best lr {key}", self.tables[key], peaks(self.tables[key].index, self.tables[key]), 1)
 
     def drift(self, key: tuple) -> Effect:
         """Octaves from the best learning rate of the dense network to that of a sparse one, seed by seed."""
         now, then = self._paired(key)
-        return from_seeds(f"drift {key}", peaks(now.index, now) - peaks(then.index, then))
+        return _of_peaks(f"drift {key}", now, peaks(now.index, now) - peaks(then.index, then), 2)
 
     def regret(self, key: tuple) -> Effect:
         """Points lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
@@ -75,6 +75,16 @@ class Quantities:
         return row | {"within a factor of 2": stays(drift), "at the edge": self.at_edge(key)}
 
 
+def _of_peaks(label: str, table: pd.DataFrame, values: np.ndarray, count: int) -> Effect:
+    """The mean of a number per seed that is made of so many peaks, with Student's t for seeds and the grid's error.
+
+    All seeds share the grid, whose coarseness their spread does not show (`stats.peaks`).
+    """
+    seeds, grid = len(values), GRID_ERROR * float(np.diff(table.index).mean())
+    error = np.sqrt(values.var(ddof=1) / seeds + count * grid**2) if seeds > 1 else np.nan
+    return student_effect(label, float(values.mean()), error, max(seeds - 1, 1), seeds=seeds)
+
+
 def stays(drift: Effect) -> str:
     """Whether the best learning rate stays within a factor of two: yes or no where the whole interval says so."""
     if drift.interval is None or not drift.decides:
@@ -86,38 +96,30 @@ def stays(drift: Effect) -> str:
 
 
 def answer(table: pd.DataFrame) -> str:
-    """What the table says at its lowest density, in a sentence for each parametrisation."""
-    lowest = table["density"].min()
-    rows = table[table["density"] == lowest]
-    said = [_sentence(name, rows[rows["parametrisation"] == name]) for name in PARAMETRISATIONS]
-    return f"At a density of {lowest:g}: " + "; ".join(filter(None, said)) + "."
+    """What the table says at its lowest density: whether the best learning rate moves, and whether SμPar holds it."""
+    rows = table[table["density"] == table["density"].min()]
+    parts = {name: rows[rows["parametrisation"] == name] for name in PARAMETRISATIONS}
+    said = [_sentence(name, part) for name, part in parts.items() if len(part)]
+    return f"At a density of {table['density'].min():g}, against the dense network: {'. '.join(said)}."
 
 
 def _sentence(parametrisation: str, rows: pd.DataFrame) -> str:
-    if rows.empty:
-        return ""
-    found = [f"{_octaves(row)} for {row['mask']}" for _, row in rows.iterrows()]
-    verdicts = {
-        word: [row["mask"] for _, row in rows.iterrows() if row["within a factor of 2"] == word] for word in WORDS
-    }
-    judged = [f"{words} for {_listed(verdicts[word])}" for word, words in WORDS.items() if verdicts[word]]
+    moves = [f"{mask} {drift:+.1f}" for mask, drift in zip(rows["mask"], rows["drift"], strict=True)]
+    found = rows.groupby("within a factor of 2", sort=False)["mask"].agg(list)
+    judged = [f"{words} for {_listed(found[word])}" for word, words in WORDS.items() if word in found]
+    lost = [f"{mask} {points:.1f}" for mask, points in zip(rows["mask"], rows["regret"], strict=True)]
     return (
-        f"with {NAMES[parametrisation]} the best learning rate moves by {_listed(found)} octaves, so that it "
-        f"{_listed(judged)}; keeping the dense network's costs {rows['regret'].min():.1f} to "
-        f"{rows['regret'].max():.1f} points"
+        f"{NAMES[parametrisation]} moves the best learning rate by so many octaves: {', '.join(moves)}. It "
+        f"{_listed(judged)}. Keeping the dense network's best one loses so many points: {', '.join(lost)}"
     )
 
 
 WORDS = {
-    "no": "does not stay within a factor of two",
+    "no": "leaves the factor of two about the dense network's",
     "yes": "stays within a factor of two",
     "not shown": "is shown neither to stay within a factor of two nor to leave it",
-    "not known": "is not known, for want of seeds that differ,",
+    "not known": "is not known to do either, with so few seeds,",
 }
-
-
-def _octaves(row: pd.Series) -> str:
-    return f"{row['drift']:+.1f} ({row['drift low']:+.1f} to {row['drift high']:+.1f})"
 
 
 def _listed(words: list[str]) -> str:
