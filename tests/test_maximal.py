@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from pruneproxy import data, models
+from pruneproxy import data, models, runs
+from pruneproxy.errors import UserError
 from pruneproxy.models.maximal import factors, lr_factors, parametrise
 from pruneproxy.randomness import generator
 from pruneproxy.runs import RunSpec

@@ -1,9 +1,9 @@
-"""The best learning rate against density, a panel for each parametrisation; and the curves that it is read from."""
+"""The best learning rate against density, a panel for each parametrisation."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pruneproxy.evidence.figures import COLOURS, METRICS, grid, some
+from pruneproxy.evidence.figures import COLOURS, grid, some
 from pruneproxy.recipes.density_drift.protocol import DENSE, MASKS, PARAMETRISATIONS
 from pruneproxy.recipes.density_drift.quantities import MARGIN, NAMES, Quantities
 
@@ -48,21 +48,3 @@ def _panel(ax: plt.Axes, found: Quantities, parametrisation: str) -> None:
     ax.minorticks_off()
     ax.invert_xaxis()
     ax.set(xlabel="density", title=NAMES[parametrisation])
-
-
-def curves(found: Quantities, density: float) -> np.ndarray:
-    """Accuracy against log2 of the learning rate at one density and of the dense network, means over seeds."""
-    shown = [name for name in PARAMETRISATIONS if (name, DENSE, 1.0) in found.tables]
-    axes = grid(1, len(shown), width=4.6, height=3.4)[0]
-    for ax, parametrisation in zip(axes, shown, strict=True):
-        for mask in (DENSE, *MASKS):
-            table = found.tables.get((parametrisation, mask, 1.0 if mask == DENSE else density))
-            if table is not None:
-                mean = table.mean(axis="columns")
-                colour = MASK_COLOURS.get(mask, COLOURS["none"])
-                ax.plot(mean.index, mean, color=colour, marker=".", lw=1.2, label=mask)
-        ax.set(xlabel="log2 of the learning rate", title=f"{NAMES[parametrisation]}, density {density:g}")
-        ax.sharey(axes[0])
-    axes[0].set_ylabel(METRICS["top1"])
-    axes[-1].legend(fontsize="small", frameon=False)
-    return axes
