@@ -81,6 +81,11 @@ def test_one_or_two_seeds_say_nothing_and_seeds_that_agree_no_more_than_the_grid
     assert agreed["drift"].tolist() == [0] and agreed["drift high"].item() > 0.2
 
 
+def test_no_records_are_no_answer():
+    with pytest.raises(UserError, match="run the grid first"):
+        density_drift.Quantities(density_drift.RECIPE.frame([], density_drift.cases("smoke"))).table()
+
+
 def test_a_best_rate_at_the_end_of_the_grid_is_marked():
     found = density_drift.Quantities(planted({"standard": 5.5})).table()
     assert found["at the edge"].tolist() == [True]

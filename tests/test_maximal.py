@@ -147,5 +147,7 @@ def test_what_is_not_newly_drawn_or_has_other_layers_is_refused():
         RunSpec(start="ekg-resnet56", train=TrainConfig(epochs=0), settings_of=models.ModelConfig())
     with pytest.raises(UserError, match="hidden2.weight"):
         factors(mlp(8), models.build(models.ModelConfig(name="mlp", widths=(8,)), shape=(1, 8, 8), classes=10))
+    with pytest.raises(UserError, match="no rule"):
+        factors(nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 2)), nn.Sequential(nn.Embedding(4, 8), nn.Linear(8, 2)))
     with pytest.raises(UserError, match="linear layer"):
         factors(nn.Conv2d(1, 2, 3), nn.Conv2d(1, 2, 3))

@@ -28,6 +28,8 @@ from torch import nn
 
 from pruneproxy.errors import UserError
 
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm)
 _FACTORS = "maximal_update_factors"  # where a network keeps the factors of its learning rates
 
 
@@ -46,11 +48,21 @@ def factors(network: nn.Module, like: nn.Module, densities: Mapping[str, float] 
     for name, value in network.named_parameters():
         if name not in shapes or len(shapes[name]) != value.ndim:
             raise UserError(f"expected {name} in the network whose settings are used, got none of its kind there")
-        density = (densities or {}).get(name.rpartition(".")[0], 1.0) if value.ndim > 1 else 1.0
+        layer = name.rpartition(".")[0]
+        _check_understood(network.get_submodule(layer), name, changed=value.shape != shapes[name])
+        density = (densities or {}).get(layer, 1.0) if value.ndim > 1 else 1.0
         inputs, outputs = (now / then for now, then in zip(_fans(value.shape), _fans(shapes[name]), strict=True))
         found.start[name] = 0.0 if name == last else density**-0.5
         found.lr[name] = outputs / (inputs * density)
     return found
+
+
+def _check_understood(layer: nn.Module, name: str, *, changed: bool) -> None:
+    if changed and not isinstance(layer, LAYERS + NORMALISATIONS):
+        raise UserError(
+            f"expected linear layers, convolutions and normalisations where widths differ, got {name} of "
+            f"{type(layer).__name__}, for which there is no rule: keep its width"
+        )
 
 
 def _fans(shape: torch.Size) -> tuple[int, int]:

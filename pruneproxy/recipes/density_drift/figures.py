@@ -26,7 +26,8 @@ def best_against_density(found: Quantities) -> np.ndarray:
         _panel(ax, found, parametrisation)
         ax.sharey(axes[0])
     axes[0].set_ylabel(LR)
-    axes[-1].legend(fontsize="small", frameon=False)
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[0].figure.legend(handles, names, loc="outside right center", frameon=False)
     return axes
 
 

@@ -7,11 +7,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from pruneproxy.errors import UserError
 from pruneproxy.evidence.effects import Effect, from_seeds, student_effect
 from pruneproxy.evidence.tables import check_columns
 from pruneproxy.evidence.verdicts import Basis, Judge
 from pruneproxy.recipes.density_drift.frames import COLUMNS
-from pruneproxy.recipes.density_drift.protocol import DENSE, PARAMETRISATIONS
+from pruneproxy.recipes.density_drift.protocol import DENSE, MASKS, PARAMETRISATIONS
 from pruneproxy.stats import crossfit
 from pruneproxy.stats.peaks import GRID_ERROR, peaks
 
@@ -34,9 +35,11 @@ class Quantities:
         return {key: table.dropna(axis="columns") for key, table in wide.items()}
 
     def sparse(self) -> Iterator[tuple[tuple, pd.DataFrame]]:
-        """The curves of all sparse networks, the densest first."""
-        order = sorted(self.tables, key=lambda key: (list(PARAMETRISATIONS).index(key[0]), -key[2]))
-        yield from ((key, self.tables[key]) for key in order if key[1] != DENSE)
+        """The curves of all sparse networks, the densest of every kind first."""
+        order = [*PARAMETRISATIONS, *MASKS]
+        masked = [key for key in self.tables if key[1] != DENSE]
+        for key in sorted(masked, key=lambda key: (order.index(key[0]), order.index(key[1]), -key[2])):
+            yield key, self.tables[key]
 
     def best(self, key: tuple) -> Effect:
         """log2 of the best learning rate."""
@@ -64,7 +67,10 @@ class Quantities:
 
     def table(self) -> pd.DataFrame:
         """One row per parametrisation, mask and density: drift in octaves and regret in points, with 95 % intervals."""
-        return pd.DataFrame([self._row(key, table) for key, table in self.sparse()])
+        rows = [self._row(key, table) for key, table in self.sparse()]
+        if not rows:
+            raise UserError("expected records of sparse networks and of the dense one, got none: run the grid first")
+        return pd.DataFrame(rows)
 
     def _row(self, key: tuple, table: pd.DataFrame) -> dict:
         drift, regret = self.drift(key), self.regret(key)
