@@ -53,7 +53,9 @@ class Quantities:
     def regret(self, key: tuple) -> Effect:
         """Points lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
         now, then = (table.to_numpy() for table in self._paired(key))
-        return from_seeds(f"regret {key}", crossfit.best(now) - crossfit.at_best(then, now), crossfitted=True)
+        near = crossfit.neighbours(self.tables[key].index.to_numpy()[:, None])
+        lost = crossfit.best(now, near) - crossfit.at_best(then, now, near)
+        return from_seeds(f"regret {key}", lost, crossfitted=True)
 
     def _paired(self, key: tuple) -> tuple[pd.DataFrame, pd.DataFrame]:
         now, then = self.tables[key], self.tables[key[0], DENSE, 1.0]
@@ -110,7 +112,7 @@ def answer(table: pd.DataFrame) -> str:
 
 
 def _sentence(parametrisation: str, rows: pd.DataFrame) -> str:
-    moves = [f"{mask} {drift:+.1f}" for mask, drift in zip(rows["mask"], rows["drift"], strict=True)]
+    moves = [_moved(row) for _, row in rows.iterrows()]
     found = rows.groupby("within a factor of 2", sort=False)["mask"].agg(list)
     judged = [f"{words} for {_listed(found[word])}" for word, words in WORDS.items() if word in found]
     lost = [f"{mask} {points:.1f}" for mask, points in zip(rows["mask"], rows["regret"], strict=True)]
@@ -118,6 +120,12 @@ def _sentence(parametrisation: str, rows: pd.DataFrame) -> str:
         f"{NAMES[parametrisation]} moves the best learning rate by so many octaves: {', '.join(moves)}. It "
         f"{_listed(judged)}. Keeping the dense network's best one loses so many points: {', '.join(lost)}"
     )
+
+
+def _moved(row: pd.Series) -> str:
+    known = np.isfinite(row["drift low"])
+    interval = f" ({row['drift low']:+.1f} to {row['drift high']:+.1f})" if known else ""
+    return f"{row['mask']} {row['drift']:+.1f}{interval}"
 
 
 WORDS = {
