@@ -50,12 +50,19 @@ class Quantities:
         now, then = self._paired(key)
         return _of_peaks(f"drift {key}", now, peaks(now.index, now) - peaks(then.index, then), 2)
 
+    def accuracy(self, key: tuple) -> float:
+        """Mean accuracy at the best learning rate, chosen on the other seeds."""
+        return float(crossfit.best(self.tables[key].to_numpy(), self._near(key)).mean())
+
     def regret(self, key: tuple) -> Effect:
-        """Points lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
+        """Points of accuracy lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
         now, then = (table.to_numpy() for table in self._paired(key))
-        near = crossfit.neighbours(self.tables[key].index.to_numpy()[:, None])
+        near = self._near(key)
         lost = crossfit.best(now, near) - crossfit.at_best(then, now, near)
         return from_seeds(f"regret {key}", lost, crossfitted=True)
+
+    def _near(self, key: tuple) -> np.ndarray:
+        return crossfit.neighbours(self.tables[key].index.to_numpy()[:, None])
 
     def _paired(self, key: tuple) -> tuple[pd.DataFrame, pd.DataFrame]:
         now, then = self.tables[key], self.tables[key[0], DENSE, 1.0]
@@ -76,7 +83,7 @@ class Quantities:
 
     def _row(self, key: tuple, table: pd.DataFrame) -> dict:
         drift, regret = self.drift(key), self.regret(key)
-        row = dict(zip(CURVE, key, strict=True)) | {"seeds": table.shape[1]}
+        row = dict(zip(CURVE, key, strict=True)) | {"seeds": table.shape[1], "accuracy": self.accuracy(key)}
         for name, effect in (("drift", drift), ("regret", regret)):
             low, high = effect.interval or (np.nan, np.nan)
             row |= {name: effect.value, f"{name} low": low, f"{name} high": high}
