@@ -55,7 +55,7 @@ class Quantities:
         return float(crossfit.best(self.tables[key].to_numpy(), self._near(key)).mean())
 
     def regret(self, key: tuple) -> Effect:
-        """Points of accuracy lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
+        """Points lost by training the sparse network at the dense one's best learning rate; other seeds choose both."""
         now, then = (table.to_numpy() for table in self._paired(key))
         near = self._near(key)
         lost = crossfit.best(now, near) - crossfit.at_best(then, now, near)
