@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from pruneproxy import data, models, runs
+from pruneproxy import data, models, runs, workers
 from pruneproxy.errors import UserError
 from pruneproxy.models.maximal import factors, lr_factors, parametrise
 from pruneproxy.randomness import generator
@@ -151,3 +151,15 @@ def test_what_is_not_newly_drawn_or_has_other_layers_is_refused():
         factors(nn.Sequential(nn.Embedding(4, 2), nn.Linear(2, 2)), nn.Sequential(nn.Embedding(4, 8), nn.Linear(8, 2)))
     with pytest.raises(UserError, match="linear layer"):
         factors(nn.Conv2d(1, 2, 3), nn.Conv2d(1, 2, 3))
+
+
+def test_runs_that_are_made_with_others_learn_at_the_rates_of_their_own_layers(tmp_path):
+    wide = models.ModelConfig(name="mlp", widths=(32, 32))
+    config = data.DataConfig(name="digits", train_images=60, eval_images=20)
+    narrow = RunSpec(data=config, model=replace(wide, widths=(4, 4)), train=replace(TRAIN, epochs=2), settings_of=wide)
+    specs = [replace(narrow, seed=seed) for seed in range(4)]
+    many, single = Store(tmp_path / "many"), Store(tmp_path / "single")
+    assert not workers.run_all(specs, many).missing
+    for spec in specs:
+        alone = runs.ensure(spec, single)["history"]["train_loss"]
+        assert many.get(spec.id)["history"]["train_loss"] == pytest.approx(alone, rel=1e-4)
