@@ -13,6 +13,7 @@ from pruneproxy.__main__ import main
 from pruneproxy.asking import COPIES, Plan, Subject, copies, naming, pilot, report
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError
+from pruneproxy.models import lr_factors
 from pruneproxy.space import written
 from pruneproxy.store import Store
 
@@ -87,11 +88,22 @@ def test_a_subset_holds_training_images_only_and_validates_on_the_same():
 
 def test_copies_that_cannot_be_made_are_named_with_the_reason():
     found, refused = copies.possible(subject(), COPIES)
-    assert found == ["pruned", "width", "subset", "epochs"] and "cannot read the example" in refused["resolution"]
+    assert found == ["pruned", "width", "mup", "subset", "epochs"]
+    assert "cannot read the example" in refused["resolution"]
     found, refused = copies.possible(
         subject(table, train=regression, space=SPACE[:1], example=torch.zeros(4, 6)), COPIES
     )
     assert found == ["pruned", "width"] and "expected a tuning.Trainer" in refused["subset"]
+    assert "expected a tuning.Trainer" in refused["mup"]
+
+
+def test_the_copy_with_maximal_updates_is_the_narrow_one_rescaled_relative_to_the_network():
+    rescaled, narrow = copies.mup(subject(), 0).network, copies.width(subject(), 0).network
+    factors = lr_factors(rescaled)
+    shapes = {name: value.shape for name, value in rescaled.named_parameters()}
+    assert shapes == {name: value.shape for name, value in narrow.named_parameters()} and not lr_factors(narrow)
+    assert factors["1.weight"] == shapes["1.weight"][0] / 32 and factors["5.weight"] == 32 / shapes["5.weight"][1]
+    assert not rescaled[5].weight.any() and torch.equal(rescaled[3].weight, narrow[3].weight)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +146,7 @@ def test_the_best_setting_and_the_losses_follow_from_the_records(done):
 def test_a_training_function_of_any_kind_can_be_asked_about(tmp_path):
     one = subject(table, train=regression, space=SPACE[:1], example=torch.zeros(4, 6))
     found = pilot(one, Plan(settings=4), records=tmp_path)
-    assert {answer.copy for answer in found.answers} == {"pruned", "width"} and len(found.refused) == 3
+    assert {answer.copy for answer in found.answers} == {"pruned", "width"} and len(found.refused) == 4
 
 
 @pytest.mark.parametrize("score", ["a word", None])

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 from pruneproxy.evidence import claims
-from pruneproxy.recipes import RECIPES, ekg, find_eval, hp_space, proxy_hpo, sparse_tradeoff
+from pruneproxy.recipes import RECIPES, density_drift, ekg, find_eval, hp_space, proxy_hpo, sparse_tradeoff
 
 PARTS = {
     "hp_space": hp_space.claims,
@@ -16,6 +16,7 @@ PARTS = {
     "sparse_tradeoff": sparse_tradeoff.claims,
     "find_eval": find_eval.claims,
     "ekg": ekg.claims,
+    "density_drift": density_drift.quantities,  # asked beside the papers: without claims
 }
 CLAIMS = {name: (stem, claim) for stem, recipe in RECIPES.items() for name, claim in recipe.claims.items()}
 PLAIN = [name for name, (_, claim) in CLAIMS.items() if claim.rule == "plain"]

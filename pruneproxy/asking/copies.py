@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pruneproxy import models
 from pruneproxy.asking.subject import Subject, Train
 from pruneproxy.data import Dataset, Split
 from pruneproxy.data.resize import resized
@@ -48,6 +49,13 @@ def pruned(subject: Subject, seed: int) -> Copy:
 def width(subject: Subject, seed: int) -> Copy:
     """As many channels less, chosen by lot, with new weights."""
     return Copy(network=_narrow(subject, seed, "random", "fresh"), train=subject.train)
+
+
+def mup(subject: Subject, seed: int) -> Copy:
+    """As narrow, with initial weights and learning rates rescaled so that the network's settings are its own."""
+    trainer, narrow = _ours(subject, "mup"), _narrow(subject, seed, "random", "fresh")
+    rescaled = models.factors(narrow, foreign.make(subject.factory, seed))
+    return Copy(network=models.parametrise(narrow, rescaled), train=trainer)
 
 
 def _narrow(subject: Subject, seed: int, score: str, weights: str) -> nn.Module:
@@ -110,13 +118,16 @@ def _trained_on(subject: Subject, seed: int, dataset: Dataset, *, steps: float) 
 
 def _ours(subject: Subject, name: str) -> Trainer:
     if not isinstance(subject.train, Trainer):
-        raise UserError(f"expected a tuning.Trainer for the copy {name!r}, got a function, whose data are its own")
+        raise UserError(
+            f"expected a tuning.Trainer for the copy {name!r}, got a function, whose data and optimiser are its own"
+        )
     return subject.train
 
 
 COPIES: dict[str, Callable[[Subject, int], Copy]] = {
     "pruned": pruned,
     "width": width,
+    "mup": mup,
     "subset": subset,
     "epochs": epochs,
     "resolution": resolution,

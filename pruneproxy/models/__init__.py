@@ -13,6 +13,7 @@ from pruneproxy.models.construction import (
 )
 from pruneproxy.models.dropout import Dropout
 from pruneproxy.models.listing import Listing, listings
+from pruneproxy.models.maximal import Factors, factors, lr_factors, parametrise
 from pruneproxy.models.network import Connection, Group, Network
 from pruneproxy.models.plans import KINDS, MODELS
 from pruneproxy.models.shapes import WIDTHS_ROUNDED, MLPSizes, mlp_widths

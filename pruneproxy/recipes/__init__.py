@@ -1,5 +1,6 @@
-"""What each paper runs, shows and claims. `recipe.Recipe` is the contract that every part keeps."""
+"""What each paper runs, shows and claims, and what is asked beside. `recipe.Recipe` is the contract of all parts."""
 
-from pruneproxy.recipes import ekg, find_eval, hp_space, proxy_hpo, sparse_tradeoff
+from pruneproxy.recipes import density_drift, ekg, find_eval, hp_space, proxy_hpo, sparse_tradeoff
 
-RECIPES = {part.RECIPE.stem: part.RECIPE for part in (proxy_hpo, hp_space, sparse_tradeoff, find_eval, ekg)}
+PARTS = (proxy_hpo, hp_space, sparse_tradeoff, find_eval, ekg, density_drift)
+RECIPES = {part.RECIPE.stem: part.RECIPE for part in PARTS}

@@ -17,7 +17,7 @@ from pruneproxy.runs import tickets
 from pruneproxy.runs.ensuring import DEFAULTS, BudgetSpent, Conditions, alone, out_of_time
 from pruneproxy.runs.recording import Meter, data_facts, record_of
 from pruneproxy.runs.records import check_widths
-from pruneproxy.sparse import Fixed, Topology
+from pruneproxy.sparse import Fixed, Topology, layer_densities
 from pruneproxy.store import Busy, Store
 from pruneproxy.train import Training
 
@@ -69,7 +69,8 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
         return _rewound(spec, dataset, store, conditions)
     if spec.prune is None:
         fresh = models.build(spec.model, shape=shape, classes=classes, generator=generator(spec.seed, "weights"))
-        return fresh if not spec.start else _started(fresh, spec.start)
+        fresh = fresh if not spec.start else _started(fresh, spec.start)
+        return fresh if spec.settings_of is None else _parametrised(fresh, spec)
     source = _Source(dataset.fingerprint, str(dataset.device), dataset)
     dense, keep = _scored(spec.architecture, source, store, replace(conditions, on_epoch=None))
     if spec.prune.weights == "kept":
@@ -77,6 +78,14 @@ def network(spec, dataset, store: Store, conditions: Conditions = DEFAULTS) -> t
     if spec.prune.weights == "merged":
         return surgery.narrow(surgery.merged(dense, keep, spec.prune.merging), keep)
     return drawn_anew(dense, keep, spec.seed)
+
+
+def _parametrised(fresh: models.Network, spec) -> torch.nn.Module:
+    """The network in maximal-update parametrisation, relative to the one whose settings it uses."""
+    with torch.device("meta"):
+        like = models.build(spec.settings_of, shape=fresh.shape, classes=fresh.classes)
+    densities = None if spec.sparse is None else layer_densities(fresh, spec.sparse)
+    return models.parametrise(fresh, models.factors(fresh, like, densities))
 
 
 def drawn_anew(dense: torch.nn.Module, keep: Keep, seed: int) -> torch.nn.Module:

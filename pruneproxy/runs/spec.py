@@ -144,6 +144,7 @@ class RunSpec(Kind):
     sparse: SparseConfig | None = None  # None: dense training without any mask
     ticket: Ticket | None = None  # the masks with which it trains
     start: str = ""  # published weights that it starts from
+    settings_of: ModelConfig | None = None  # the dense network whose settings it uses, by the rules of models.maximal
 
     def __post_init__(self):
         if not self.start:
@@ -156,6 +157,11 @@ class RunSpec(Kind):
                 )
         if self.ticket is not None:
             _check_ticket(self, self.ticket.round.find)
+        if self.settings_of is not None and (self.start or self.prune is not None or self.ticket is not None):
+            raise UserError(
+                "expected neither published weights, prune nor a ticket with settings_of, which rescales new weights: "
+                "leave them out, and give the widths of a narrow network"
+            )
 
     @property
     def needs(self) -> tuple[RoundSpec, ...]:

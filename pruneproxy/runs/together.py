@@ -69,8 +69,8 @@ def _chunks(specs: Sequence, workers: int) -> Iterator:
 
 def _program(spec, conditions: Conditions) -> tuple | None:
     """What runs that can train together have in common; None for what trains by itself."""
-    if type(spec) is not RunSpec or conditions.engine == "single":
-        return None
+    if type(spec) is not RunSpec or spec.settings_of is not None or conditions.engine == "single":
+        return None  # the layers of a run with the settings of another have rates of their own
     if conditions.engine == "auto" and not conditions.device.startswith("cuda") and not _pays(spec):
         return None
     return spec.data, spec.model, spec.prune, shared(spec.train)

@@ -5,5 +5,5 @@ from pruneproxy.sparse.config import DROP_SCHEDULES, SEMANTICS, Semantics, Spars
 from pruneproxy.sparse.engines import ENGINES, engine_of
 from pruneproxy.sparse.fixed import Fixed
 from pruneproxy.sparse.speed import by_density, relative_speed, step_times
-from pruneproxy.sparse.topology import Topology
+from pruneproxy.sparse.topology import Topology, layer_densities
 from pruneproxy.sparse.updates import METHODS, REMOVALS, updated

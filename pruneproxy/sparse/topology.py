@@ -3,12 +3,28 @@
 import torch
 from torch import Tensor, nn
 
-from pruneproxy.masks import counts, densities
+from pruneproxy.masks import Shapes, counts, densities
 from pruneproxy.randomness import generator
 from pruneproxy.sparse.config import SEMANTICS, SparseConfig
 from pruneproxy.sparse.engines import Engine, engine_of
 from pruneproxy.sparse.rows import Rows
 from pruneproxy.sparse.updates import LOOK_AT_GRADIENTS, METHODS, updated
+
+
+def layer_densities(model: nn.Module, config: SparseConfig) -> dict[str, float]:
+    """The share of its weights that every layer of the network keeps; nothing where training is dense."""
+    shapes = {name: tuple(weight.shape) for name, weight in _weights(model).items()}
+    return {} if config.method == "dense" else _allotted(shapes, config)
+
+
+def _allotted(shapes: Shapes, config: SparseConfig) -> dict[str, float]:
+    """The density that every layer of these shapes gets."""
+    return densities(shapes, config.density, allocation=config.allocation, kept_dense=config.kept_dense)
+
+
+def _weights(model: nn.Module) -> dict[str, nn.Parameter]:
+    layers = ((name, one) for name, one in model.named_modules() if isinstance(one, nn.Conv2d | nn.Linear))
+    return {name: one.weight for name, one in layers}
 
 
 class Topology:
@@ -37,13 +53,8 @@ class Topology:
     def begin(self, training) -> None:
         """Draws the masks and, unless the first step is dense, applies them."""
         self.steps = len(training.batches()) * training.config.epochs
-        layers = {
-            name: module.weight
-            for name, module in training.model.named_modules()
-            if isinstance(module, nn.Conv2d | nn.Linear)
-        }
         if self.config.method != "dense":
-            self._draw(layers)
+            self._draw(_weights(training.model))
             self._linear = self.engine.layers(training, self.masks)
         if not self.semantics.dense_first_step:
             self._apply(training.optimizer)
@@ -125,9 +136,8 @@ class Topology:
         """Random masks with exactly the allocated number of weights; a layer that keeps all of them needs none."""
         config = self.config
         shapes = {name: tuple(weight.shape) for name, weight in layers.items()}
-        shares = densities(shapes, config.density, allocation=config.allocation, kept_dense=config.kept_dense)
         draws = generator(self.seed, "masks")
-        for name, count in counts(shapes, shares).items():
+        for name, count in counts(shapes, _allotted(shapes, config)).items():
             weight = layers[name]
             chosen = torch.zeros(weight.numel())
             chosen[torch.randperm(weight.numel(), generator=draws)[:count]] = 1

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from pruneproxy import data, environment
-from pruneproxy.models import Dropout
+from pruneproxy.models import Dropout, lr_factors
 from pruneproxy.randomness import generator, stream_seed
 from pruneproxy.train.config import PRECISIONS, TrainConfig
 from pruneproxy.train.schedules import lr_at
@@ -230,7 +230,7 @@ class Training:
     def set_lr(self, epoch: float):
         """The learning rate of the optimiser so many epochs into the run."""
         for group in self.optimizer.param_groups:
-            group["lr"] = lr_at(self.config, epoch)
+            group["lr"] = group.get("factor", 1.0) * lr_at(self.config, epoch)
 
     def state(self) -> dict:
         """All that the rest of the run depends on; the random streams are functions of seed and epoch."""
@@ -280,11 +280,16 @@ def _penalise_scales(model: nn.Module, weight: float):
 
 
 def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    spared = [p for p in parameters if p.ndim < 2] if config.decayed == "weights" else []
-    decayed = [p for p in parameters if not any(p is s for s in spared)]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}]
-    return groups + ([{"params": spared, "weight_decay": 0.0}] if spared else [])
+    """Decayed parameters first, by what multiplies their learning rate, so that lr x weight decay is that of all."""
+    factors, groups = lr_factors(model), {(False, 1.0): []}
+    for name, value in model.named_parameters():
+        if value.requires_grad:
+            spared = config.decayed == "weights" and value.ndim < 2
+            groups.setdefault((spared, factors.get(name, 1.0)), []).append(value)
+    return [
+        {"params": values, "weight_decay": 0.0 if spared else config.weight_decay / factor, "factor": factor}
+        for (spared, factor), values in sorted(groups.items(), key=lambda item: item[0])
+    ]
 
 
 def fit(model, dataset, config, *, seed: int = 0, state: dict | None = None, on_epoch=None, hook=None) -> Training:
