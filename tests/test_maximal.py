@@ -60,7 +60,7 @@ def moved(digits, *, width: int, density: float, maximal: bool, seed: int) -> di
     training = Training(network, digits, TRAIN, seed, hook=Topology(config, seed=seed))
     before = outputs(network, digits)
     for index in training.batches(generator(seed, "order"))[:STEPS]:
-        training._set_lr(0)
+        training.set_lr(0)
         training.step(index, generator(seed, "augmentation"))
     return {name: float((out - before[name]).square().mean().sqrt()) for name, out in outputs(network, digits).items()}
 
@@ -122,7 +122,7 @@ def test_training_multiplies_learning_rates_and_leaves_their_product_with_weight
     network = mlp(64)
     parametrise(network, factors(network, mlp(256)))
     training = Training(network, digits, replace(TRAIN, weight_decay=1e-3))
-    training._set_lr(0)
+    training.set_lr(0)
     groups = {id(value): group for group in training.optimizer.param_groups for value in group["params"]}
     for name, value in network.named_parameters():
         group = groups[id(value)]
