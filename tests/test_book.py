@@ -1,5 +1,6 @@
 """The book: its parts written from records, its strict build, and its pages as a browser sees them."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 from devtools import Browser, executable
 
-from pruneproxy.book import contents, docstrings, evidence, html, making, pages
+from pruneproxy.book import contents, docstrings, evidence, html, making, pages, picture
 from pruneproxy.book.__main__ import assignment, main
 from pruneproxy.errors import UserError
 from pruneproxy.evidence.claims import Claim
@@ -61,29 +62,11 @@ LOCAL = ("file:", "data:", "blob:")
 # What is written from records.
 
 
-def test_the_table_of_claims_shows_grade_rule_effect_interval_and_evidence():
-    table = pages.claims_table([CLAIM], [VERDICT])
-    head, rule, row = table.splitlines()[:3]
-    assert head.count("|") == rule.count("|") == 5
-    assert "**supported**" in row and "95 % interval 1.5 to 2.5" in row and "corrected p 0.01" in row
-    assert "scale `lab`, 3 seeds, 2 records" in row and r"wet \| always" in row
-    assert "*Supported if* wetness: above 1 in the mean. *Contradicted if* at most 0 in the mean." in row
-
-
 def test_more_seeds_show_smaller_differences():
     rows = [[float(cell) for cell in line.strip("| ").split(" | ")] for line in pages.power_table().splitlines()[2:]]
     assert [row[0] for row in rows] == [3, 5, 10, 20]
     assert all(one[1:] > more[1:] for one, more in zip(rows, rows[1:], strict=False))
     assert all(row[1] < row[2] < row[3] for row in rows)
-
-
-def test_a_claim_without_a_verdict_is_not_run():
-    assert "**not run**" in pages.claims_table([CLAIM], [])
-    assert pages.claims_summary([CLAIM], []).startswith("1 claims: 1 not run.")
-
-
-def test_the_summary_counts_the_grades_and_names_the_scale():
-    assert pages.claims_summary([CLAIM], [VERDICT]).startswith("1 claims: 1 supported (scale `lab`).")
 
 
 def test_a_row_of_the_ledger_shows_both_readings_the_default_and_its_test():
@@ -110,12 +93,18 @@ def test_a_page_without_markers_is_an_error():
         html.filled("nothing here", "x", "new")
 
 
-def test_the_readme_shows_the_verdicts_of_the_committed_records():
+def test_the_readme_and_its_picture_show_the_committed_records():
     found = evidence.read(ROOT / evidence.RECORDS)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text == html.filled(text, "claims", pages.claims_summary(found.claims, found.verdicts)), (
-        "run `python -m pruneproxy.book --readme`"
-    )
+    said = pages.answer(found.claims, found.verdicts, found.proxies, picture="book/_static/answer.svg")
+    assert text == html.filled(text, "answer", said), "run `python -m pruneproxy.book --readme`"
+    kept = (ROOT / "book/_static/answer.svg").read_text(encoding="utf-8")
+    assert labels(picture.drawn(found.proxies)) == labels(kept), "run `python -m pruneproxy.book --readme`"
+
+
+def labels(svg: str) -> list[str]:
+    """The texts of a picture, in order: they follow from the records alone, lines also from Matplotlib's version."""
+    return re.findall(r">([^<>\s][^<>]*)</text>", svg)
 
 
 def test_evidence_is_judged_once_for_the_same_records_and_stays_what_it_was(tmp_path, monkeypatch):

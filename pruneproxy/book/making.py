@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from pruneproxy.book import contents, evidence, execute, html, pages, speed
+from pruneproxy.book import contents, evidence, execute, html, landing, pages, picture, speed
 from pruneproxy.book.parameters import check_parameters, parameter_names
 from pruneproxy.cache import folders_hash
 from pruneproxy.errors import UserError
@@ -43,7 +43,7 @@ def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) 
     execute.run_all(
         jobs, workers=config.workers, report=lambda job, seconds: report(f"{seconds:5.1f} s  {job.source.name}")
     )
-    write_generated(source / "book", found)
+    write_generated(source / "book", found, chapters_of(todo, config.root))
     report("building the HTML")
     return html.build(config.output)
 
@@ -85,10 +85,18 @@ def recipe_read(notebook: Path, stems: Iterable[str]) -> str:
     return opened.pop() if len(opened) == 1 else stem
 
 
-def write_generated(folder: Path, found: evidence.Evidence) -> None:
-    """Fills the staged pages with the claims, the ledger and the list of modules."""
-    claims = pages.claims_table(found.claims, found.verdicts)
-    html.fill(folder / "intro.md", {"claims": claims, "power": pages.power_table()})
+def write_generated(folder: Path, found: evidence.Evidence, chapters: Mapping[str, str]) -> None:
+    """Fills the staged pages with the answer, the claims, the ledger and the list of modules.
+
+    `chapters` has the page of every claim that a notebook shows.
+    """
+    claims, verdicts = found.claims, found.verdicts
+    answer = pages.answer(claims, verdicts, found.proxies, picture="_static/answer.svg")
+    strip, doors = landing.strip(claims, verdicts), f'<div class="doors">{landing.doors()}</div>'
+    html.fill(folder / "intro.md", {"answer": answer, "strip": strip, "doors": doors})
+    table = landing.table(claims, verdicts, chapters)
+    html.fill(folder / "claims.md", {"claims": table, "power": pages.power_table()})
+    (folder / "_static/answer.svg").write_text(picture.drawn(found.proxies), encoding="utf-8")
     html.fill(folder / "ledger.md", {"ledger": pages.ledger_table(found.rows)})
     html.fill(folder / "reliable.md", {"faults": pages.faults_table(folder / "torture.json")})
     kept = speed.read(folder / "speed.json")
@@ -98,7 +106,20 @@ def write_generated(folder: Path, found: evidence.Evidence) -> None:
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 
 
+def chapters_of(notebooks: Iterable[Path], root: Path) -> dict[str, str]:
+    """The first page that shows each claim, as a link from a page in book/."""
+    found: dict[str, str] = {}
+    for path in notebooks:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for claims in re.findall(r"study\.claims\(([^)]*)\)", cell.source):
+                for claim in re.findall(r"[A-Z]{2}-\d\d", claims):
+                    found.setdefault(claim, f"../{path.relative_to(root).with_suffix('.html').as_posix()}")
+    return found
+
+
 def write_readme(root: Path) -> None:
-    """Fills the README's summary of claims from the committed records."""
+    """Fills the README's answer, and draws its picture, from the committed records."""
     found = evidence.read(root / evidence.RECORDS)
-    html.fill(root / "README.md", {"claims": pages.claims_summary(found.claims, found.verdicts)})
+    answer = pages.answer(found.claims, found.verdicts, found.proxies, picture="book/_static/answer.svg")
+    html.fill(root / "README.md", {"answer": answer})
+    (root / "book/_static/answer.svg").write_text(picture.drawn(found.proxies), encoding="utf-8")

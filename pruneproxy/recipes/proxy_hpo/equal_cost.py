@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pruneproxy.evidence import words
+from pruneproxy.recipes.recipe import data_title
+from pruneproxy.runs.records import select
 from pruneproxy.stats import proxies
 
 PRUNED = "pruned"
@@ -15,6 +17,15 @@ def rivals(table: pd.DataFrame) -> pd.DataFrame:
     pruned = table.set_index("proxy").loc[PRUNED]
     others = table[~table["proxy"].str.contains("prun") & (table["proxy"] != proxies.ANOTHER_SEED)]
     return others[others["seconds"] <= pruned["seconds"]].sort_values("correlation", ascending=False)
+
+
+def tables(found) -> dict[str, pd.DataFrame]:
+    """What every proxy is worth (`proxies.at_cost`), by network and data set, in a paper's `Standing`."""
+    specs = [spec for case in found.cases for spec in found.recipe.grid(case)]
+    configs = found.recipe.frame(select(found.store, specs), found.cases).configs
+    names = {case.key: f"{found.recipe.ran(case)} on {data_title(case.base.data.name)}" for case in found.cases}
+    run = {} if configs.empty else dict(list(configs.groupby("case", sort=False)))
+    return {names[key]: proxies.at_cost(rows) for key, rows in run.items() if proxies.TARGET in set(rows["proxy"])}
 
 
 def said(tables: Mapping[str, pd.DataFrame]) -> list[str]:
