@@ -11,7 +11,7 @@ from torch import nn
 
 from pruneproxy import tuning
 from pruneproxy.__main__ import main
-from pruneproxy.asking import COPIES, Plan, Subject, copies, naming, pilot, report
+from pruneproxy.asking import COPIES, Plan, Subject, answers, copies, naming, pilot, report
 from pruneproxy.data import DataConfig
 from pruneproxy.errors import UserError
 from pruneproxy.space import written
@@ -154,10 +154,12 @@ def test_a_search_pays_from_so_many_trials(done):
 
 def test_what_cannot_be_told_says_what_would_tell(done):
     found, _ = done
-    unsure = replace(found.answers[0], verdict="cannot tell", share=0.2, why="so it is", more=7)
+    unsure = replace(found.answers[0], verdict="cannot tell", share=0.2, why=answers.HELD, more=7)
     sentence = replace(found, answers=(unsure,)).sentence
     tried = found.scores.query("copy == 'network' and seed > 0")["config"].nunique()
-    assert f"so it is; about 7 more seeds of {tried} settings would tell" in sentence and "of one worker" in sentence
+    assert (
+        f"{answers.HELD}; about 7 more seeds of {tried} settings would tell" in sentence and "of one worker" in sentence
+    )
 
 
 def test_a_training_function_of_any_kind_can_be_asked_about(tmp_path):

@@ -95,9 +95,25 @@ def test_a_loss_is_against_the_best_mean_whoever_chose_it():
 def test_so_many_seeds_more_would_end_the_interval_at_the_margin():
     lost = answers.Loss(value=1.0, low=0.0, high=3.0)
     assert answers.more_seeds(lost, 2.0, 5) == 15  # half as wide with four times as many
-    assert answers.more_seeds(lost, 1.0, 5) is None
+    assert answers.more_seeds(lost, 1.0, 5) is None and answers.more_seeds(lost, 1.1, 5) is None
 
 
 def test_of_the_three_that_a_copy_likes_best_the_network_takes_its_own():
     own, copy = np.array([5.0, 1.0, 9.0, 7.0]), np.array([1.0, 9.0, 7.0, 8.0])
     assert answers.choices(own, copy) == (1, 2)
+
+
+def test_an_order_that_so_few_settings_cannot_tell_from_chance_is_neither_safe_nor_unsafe():
+    own, copy = np.array([50.0, 60.0, 70.0, 80.0]), np.array([50.0, 60.0, 80.0, 70.0])
+    fresh = {place: own[place] + np.array([-0.1, 0.0, 0.1]) for place in (1, 2, 3)}
+    found = answers.answer("copy", own, copy, fresh, share=0.5, margin=12.0)
+    assert found.correlation == pytest.approx(0.8) and found.p > 0.05 and found.verdict == "cannot tell"
+    assert 0.8 * np.sqrt(3 / 0.36) < 2.353363 and 0.8 * np.sqrt(4 / 0.36) > 2.131847  # t at 95 %, of 3 and 4 degrees
+    assert "about 6 would tell" in found.why
+
+
+def test_where_nothing_is_gained_by_tuning_it_cannot_be_told():
+    own = np.array([99.0, 99.0, 99.0, 99.0])
+    fresh = {place: [99.0, 99.0, 99.0] for place in range(3)}
+    found = answers.answer("copy", own, own, fresh, share=0.5, margin=answers.margin_of(own))
+    assert found.verdict == "cannot tell" and "widen the space" in found.why and found.more is None

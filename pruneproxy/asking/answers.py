@@ -13,10 +13,14 @@ WORTH = 0.25  # share of what tuning gains that a copy may lose: the margin, unl
 CHANCE = 0.05  # of a copy that orders settings by lot to be taken for one that does not
 AGAIN = 3  # settings that each side likes best
 REPLICATES = 2000  # sets of settings, and shuffles
+PROMISING = 0.5  # rank correlation that twelve settings tell from chance
+WORTH_TRYING = 100  # more seeds than that are no advice
+HELD = "the interval of the loss holds the margin"
+DROWNED = "seeds differ as much as settings: train longer, widen the space or state a wider margin"
 VERDICTS = {
     "safe": "its choice loses no more than the margin, and it orders settings better than a lot does",
     "unsafe": "its choice loses more than the margin, or it orders settings no better than a lot would",
-    "cannot tell": "the seeds drown the difference, or the interval holds the margin",
+    "cannot tell": "the seeds drown the difference, the interval holds the margin, or the settings are too few",
 }
 
 
@@ -115,7 +119,7 @@ def answer(
     ranked, p = _ranked(copy, own)
     lost = loss(fresh, best, looks=looks)
     asked = {best, int(np.argmax(own)), steadiest(fresh)}
-    verdict, why = _verdict(lost, p, margin, [fresh[place] for place in asked], own)
+    verdict, why = _verdict(lost, ranked.value, p, margin, [fresh[place] for place in asked], own)
     return Answer(
         copy=name,
         verdict=verdict,
@@ -127,7 +131,7 @@ def answer(
         loss=lost,
         three=loss(fresh, of_three, looks=looks),
         why=why,
-        more=more_seeds(lost, margin, len(fresh[best])) if verdict == "cannot tell" else None,
+        more=more_seeds(lost, margin, len(fresh[best])) if why == HELD else None,
     )
 
 
@@ -139,24 +143,39 @@ def _ranked(copy: np.ndarray, own: np.ndarray) -> tuple[Estimate, float]:
 
 
 def more_seeds(lost: Loss, margin: float, seeds: int) -> int | None:
-    """How many seeds more would end the interval at the margin if the loss stays what it is; None if none would."""
+    """How many seeds more would end the interval at the margin if the loss stays what it is; None if very many."""
     room = abs(margin - lost.value)
     reach = (lost.high - lost.value) if lost.value < margin else (lost.value - lost.low)
     if not room or not np.isfinite(reach):
         return None
-    return max(1, int(np.ceil(seeds * (reach / room) ** 2)) - seeds)
+    more = max(1, int(np.ceil(seeds * (reach / room) ** 2)) - seeds)
+    return more if more <= WORTH_TRYING else None
 
 
-def _verdict(lost: Loss, p: float, margin: float, fresh: list, own: np.ndarray) -> tuple[str, str]:
+def _verdict(lost: Loss, correlation: float, p: float, margin: float, fresh: list, own: np.ndarray) -> tuple[str, str]:
+    if margin == 0:
+        return "cannot tell", "the middling setting does as well as the best: widen the space or state a margin"
     if lost.high <= margin and p <= CHANCE:
         return "safe", "its choice loses no more than the margin"
     if _drowned(fresh, own, margin):
-        return "cannot tell", "seeds differ as much as settings: train longer, widen the space or state a wider margin"
+        return "cannot tell", DROWNED
     if lost.low > margin:
         return "unsafe", "its choice loses more than the margin"
+    if p > CHANCE and correlation >= PROMISING:
+        wanted = settings_wanted(correlation, len(own))
+        return "cannot tell", f"so few settings may be ordered like this by lot: about {wanted} would tell"
     if p > CHANCE:
         return "unsafe", "it orders the settings no better than a lot would"
-    return "cannot tell", "the interval of the loss holds the margin: more seeds of the chosen settings would tell"
+    return "cannot tell", HELD
+
+
+def settings_wanted(correlation: float, tried: int) -> int:
+    """How many settings tell a rank correlation from chance, by its t."""
+    for count in range(tried + 1, 100):
+        t = correlation * np.sqrt((count - 2) / max(1 - correlation**2, 1e-9))
+        if t > scipy_stats.t.ppf(1 - CHANCE, count - 2):
+            return count
+    return 100
 
 
 def _drowned(fresh: list, own: np.ndarray, margin: float) -> bool:

@@ -125,7 +125,8 @@ class Pilot:
     def telling(self, one: Answer) -> str:
         """Why it cannot be told of a copy, and what would tell."""
         if one.more is None:
-            return one.why
+            wider = f"; longer training, a wider space or a margin of {one.loss.high:.2g} would tell"
+            return one.why + (wider if one.why == answers.HELD else "")
         again = self.scores[(self.scores["copy"] == ITSELF) & (self.scores["seed"] > self.scores["seed"].min())]
         count = again["config"].nunique()
         return (
