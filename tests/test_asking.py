@@ -207,6 +207,7 @@ def test_a_plan_that_makes_no_sense_is_refused(wrong):
 def test_the_report_is_one_page_and_the_same_as_data(done):
     page, said = report.as_html(done[0]), json.loads(report.as_json(done[0]))
     assert page.count("<img") == page.count("alt='") == 2 and "http" not in page.replace("data:image", "")
+    assert "What the book led to expect" in page and all(one["book"] for one in said["copies"])
     assert said["answer"] == done[0].sentence and len(said["trainings"]) == len(done[0].scores)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pruneproxy.asking import answers
+from pruneproxy.asking import answers, prior
 from pruneproxy.asking.answers import AGAIN, Answer
 from pruneproxy.asking.copies import COPIES, ITSELF, possible
 from pruneproxy.asking.subject import Subject
@@ -122,6 +122,13 @@ class Pilot:
             f"{duration(LOOKS[0] * again * self.seconds)} of one worker"
         )
 
+    def book(self, one: Answer) -> str:
+        """What the book's records led to expect of a copy, and how much these settings moved that.
+
+        No verdict rests on it.
+        """
+        return prior.of(one.copy).said(one.correlation, self.scores["config"].nunique())
+
     def telling(self, one: Answer) -> str:
         """Why it cannot be told of a copy, and what would tell."""
         if one.more is None:
@@ -155,6 +162,8 @@ class Pilot:
             )
             if one.verdict == "cannot tell":
                 lines.append(f"{'':13}{self.telling(one)}")
+            if prior.of(one.copy).comparisons:
+                lines.append(f"{'':13}{self.book(one)}")
         lines += [f"  {name:11}not possible: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
 
