@@ -51,4 +51,5 @@ def test_what_the_book_does_not_know_is_said():
     assert known().said(0.5, 12) == "the book has no comparison of such copies"
     assert known(0.5, 0.6).said(0.5, 12).endswith("in 1.5 of 2 comparisons")
     assert "12 settings of yours move that by" in known(0.4, 0.5, 0.6).said(0.9, 12)
+    assert known(0.4, 0.5, 0.6).said(math.nan, 12).endswith("yours show no order")
     assert known(0.4, 0.5, 0.6).updated(math.nan, 12) == known(0.4, 0.5, 0.6).expected

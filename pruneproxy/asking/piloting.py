@@ -23,6 +23,10 @@ LOOKS = (3, 5, 8)  # seeds of the settings that were chosen, as many as it takes
 FEWEST = 4  # settings from which anything can be said
 FINALS = 3  # trainings of the network that follow a search on a copy
 LONGEST = 1000  # trials of a search for which a detour may still be advised
+DIVERGED = (
+    "expected a setting with which the training ends in a number, got {count} that all diverge: give a space of "
+    "smaller learning rates; what was trained is kept in {folder}"
+)
 DIRECTLY = "not worth it: tune directly"
 
 
@@ -187,6 +191,7 @@ def pilot(
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(subject, plan, plan.bench(Store(records or scratch), on_record), tuple(found))
         trial.explore()
+        trial.check()
         while not trial.clear and trial.go_on():
             pass
         return trial.result(refused)
@@ -203,6 +208,12 @@ class _Trial:
     def explore(self):
         """Trains every setting once on the network and on every copy, side by side, so that a stop leaves pairs."""
         self._made([asked(self.subject, c, s, self.plan.seed) for s in self.settings for c in (ITSELF, *self.copies)])
+
+    def check(self):
+        """There must be a setting with which the network can be trained."""
+        tried = [self._record(ITSELF, settings, self.plan.seed) for settings in self.settings]
+        if len(found := [record["score"] for record in tried if record]) > 1 and all(score is None for score in found):
+            raise UserError(DIVERGED.format(count=len(found), folder=self.bench.store.folder))
 
     def go_on(self) -> bool:
         """Trains the chosen settings with more seeds; whether that could still be done."""

@@ -57,6 +57,8 @@ class Prior:
         before, after = self.expected, self.updated(correlation, settings)
         if before is None:
             return chosen
+        if not math.isfinite(correlation):
+            return f"{chosen}; yours show no order"
         return (
             f"{chosen}, so its rank correlation was expected at {before.value:.2f} [{before.low:.2f}, "
             f"{before.high:.2f}]; {settings} settings of yours move that by {after.value - before.value:+.2f} to "

@@ -12,7 +12,7 @@ import numpy as np
 from pruneproxy import environment, surgery
 from pruneproxy.asking import answers
 from pruneproxy.asking.answers import Loss
-from pruneproxy.asking.piloting import LOOKS, Plan
+from pruneproxy.asking.piloting import DIVERGED, LOOKS, Plan
 from pruneproxy.asking.subject import Subject, on
 from pruneproxy.asking.trials import Bench, OfSubject, Unfinished
 from pruneproxy.errors import UserError, choose
@@ -245,7 +245,10 @@ class _Work:
                 f"give a larger budget; what was trained is kept in {self.bench.store.folder}"
             )
         scores = {place: record["score"] for place, record in found.items()}
-        worst = min((score for score in scores.values() if score is not None), default=0.0)
+        ended = [score for score in scores.values() if score is not None]
+        if not ended:
+            raise UserError(DIVERGED.format(count=len(found), folder=self.bench.store.folder))
+        worst = min(ended)
         return {place: worst if score is None else score for place, score in scores.items()}
 
     def _result(self, explored, again, found, margin, complete) -> Retuning:
