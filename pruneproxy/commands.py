@@ -18,12 +18,10 @@ from pruneproxy.runs import Conditions, auditing, verifying
 from pruneproxy.runs.estimates import seconds_left
 from pruneproxy.runs.together import ENGINES
 from pruneproxy.search import storages
-from pruneproxy.stopping import seconds
+from pruneproxy.stopping import duration, seconds
 from pruneproxy.store import Damaged, Store, project_folder, records_folder
 from pruneproxy.store import export as exporting
 from pruneproxy.workers.remote import Scheduler
-
-LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
 
 
 def overrides(assignments: list[str]) -> dict[str, str]:
@@ -32,16 +30,6 @@ def overrides(assignments: list[str]) -> dict[str, str]:
         if "=" not in text:
             raise UserError(f"expected --set name=value, got {text!r}")
     return dict(text.split("=", 1) for text in assignments)
-
-
-def duration(value: float | None) -> str:
-    """A time in words, to two digits."""
-    if value is None:
-        return "an unknown time (no record to go by)"
-    for name, size in LONG.items():
-        if value >= size:
-            return f"{value / size:.1f} {name}"
-    return f"{value:.0f} s"
 
 
 def run(options, say) -> int:
@@ -209,6 +197,7 @@ def decide(options, say) -> int:
 def ask(options, say) -> int:
     """Answers one of the two questions in a report; 3 if the budget ended before the work, else 0."""
     from pruneproxy.asking import naming, questions, report, retune_report
+    from pruneproxy.asking.trials import Unfinished
 
     _check_workers(options.workers)
     folder = records_folder("", options.records)
@@ -223,11 +212,14 @@ def ask(options, say) -> int:
             else:
                 name, form = "pilot", report
                 found = questions.pilot(*about, **shared)
-    except UserError:
-        if not stopping.heard():
+    except UserError as error:
+        if stopping.heard():
+            say(f"pruneproxy: interrupted; {stopping.KEPT}")
+            return 128 + stopping.heard()
+        if not isinstance(error, Unfinished):
             raise
-        say(f"pruneproxy: interrupted; {stopping.KEPT}")
-        return 128 + stopping.heard()
+        say(f"pruneproxy: {error}")
+        return 3
     for path, text in ((folder / f"{name}.html", form.as_html(found)), (folder / f"{name}.json", form.as_json(found))):
         durable.write(path, text)
     for line in (*str(found).splitlines(), f"report: {folder / name}.html"):

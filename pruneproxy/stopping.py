@@ -15,10 +15,21 @@ from pathlib import Path
 from pruneproxy.errors import UserError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LONG = {"years": 365.25 * 86400, "days": 86400, "h": 3600, "min": 60}
 UNITS = {"s": 1, "m": 60, "h": 3600}
 KEPT = "every finished run is kept, the same command goes on"
 _heard: list[int] = []
 _ways = ["exit"]  # what a first signal does: end the process, be noted, or raise KeyboardInterrupt
+
+
+def duration(value: float | None) -> str:
+    """A time in words, to two digits."""
+    if value is None:
+        return "an unknown time (no record to go by)"
+    for name, size in LONG.items():
+        if value >= size:
+            return f"{value / size:.1f} {name}"
+    return f"{value:.0f} s"
 
 
 def seconds(text: str | None) -> float | None:

@@ -21,6 +21,7 @@ from pruneproxy.asking import naming, questions, retune_report
 from pruneproxy.data import DataConfig, ImageFolder
 from pruneproxy.errors import UserError
 from pruneproxy.store import Store
+from pruneproxy.workers import remote
 
 SPACE = {"lr": tuning.log(1e-2, 1)}
 SMALL = {"proxies": ["subset"], "settings": 4, "budget": "5m"}
@@ -289,3 +290,12 @@ def test_dasks_workers_get_functions_from_files_that_they_do_not_have(tmp_path, 
         words = [word.replace("my_own_networks", "only_here") for word in WORDS]
         assert main([*words, "--images", "100", "--records", "out", "--dask", cluster.scheduler_address]) == 0
     assert "report:" in capsys.readouterr().err and len(Store(tmp_path / "out")) >= 16
+
+
+@pytest.mark.parametrize("more", [[], ["--retune", "--setting", "lr=0.1", "--setting", "weight_decay=1e-4"]])
+def test_without_workers_it_says_so_and_the_same_command_goes_on(here, monkeypatch, capsys, more):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(remote, "NOBODY", 2.0)
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+        assert main([*WORDS, "--images", "100", "--dask", cluster.scheduler_address, *more]) == 3
+    assert "has had no workers for 2 s: start some" in capsys.readouterr().err

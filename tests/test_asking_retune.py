@@ -1,5 +1,6 @@
 """Retuning: settings near the dense network's on the pruned one, what keeping loses, and what a search would gain."""
 
+import json
 from dataclasses import replace
 from itertools import combinations
 
@@ -9,7 +10,7 @@ import torch
 from test_asking import TRAINER, mlp, subject
 
 from pruneproxy import tuning
-from pruneproxy.asking import Plan, Subject, answers, retune, retuning
+from pruneproxy.asking import Plan, Subject, answers, retune, retune_report, retuning
 from pruneproxy.errors import UserError
 from pruneproxy.space import Dimension, written
 from pruneproxy.store import Store
@@ -95,3 +96,84 @@ def test_a_setting_that_lacks_a_dimension_is_refused():
 def test_a_budget_too_small_keeps_what_was_trained(tmp_path):
     with pytest.raises(UserError, match="give a larger budget"):
         retune(subject(), SETTINGS, plan=replace(Plan(settings=4), budget=0.0), records=tmp_path)
+
+
+class Simulated:
+    """A bench on which every training is there at once, of a truth with a peak near the kept rate."""
+
+    store = ()
+
+    def __init__(self, chance, noise, allowed=10**6):
+        self.chance, self.noise, self.peak = chance, noise, chance.uniform(-2, 0)
+        self.allowed, self.known = allowed, {}
+
+    def truth(self, settings):
+        return 90 - 20 * (np.log10(settings["lr"]) - self.peak) ** 2
+
+    def made(self, trainings):
+        for training in trainings:
+            if training not in self.known and len(self.known) < self.allowed:
+                score = self.truth(dict(training.settings)) + self.noise * self.chance.standard_normal()
+                self.known[training] = {"score": score, "cost": {"seconds": 60.0}}
+        return all(training in self.known for training in trainings)
+
+    def record(self, training):
+        return self.known.get(training)
+
+
+def simulated(seed, noise, allowed=10**6):
+    """A retuning whose truth is planted, and what keeping truly loses against the best of those tried again."""
+    bench = Simulated(np.random.default_rng(seed), noise, allowed)
+    work = retuning._Work(SIMULATED, {"lr": 0.1, "weight_decay": 1e-4}, 0.5, "l1", Plan(settings=8, seed=seed), bench)
+    found = work.done()
+    again = {training.settings for training in bench.known if training.seed == seed + 1}
+    truths = [bench.truth(dict(settings)) for settings in again]
+    return found, truths and max(truths) - bench.truth(found.kept)
+
+
+SIMULATED = subject()
+
+
+@pytest.mark.parametrize("noise", [0.3, 1.0, 4.0])
+def test_intervals_of_what_keeping_loses_hold_the_truth(noise):
+    pairs = [simulated(seed, noise) for seed in range(300)]
+    assert np.mean([found.loss.low <= truth <= found.loss.high for found, truth in pairs]) >= 0.93
+    wrong = [
+        truth > found.margin if found.verdict == "keep" else truth < found.margin
+        for found, truth in pairs
+        if found.verdict != "cannot tell"
+    ]
+    assert sum(wrong) <= 0.05 * len(pairs)
+
+
+def test_a_budget_that_ends_early_leaves_what_is_known():
+    found, _ = simulated(1, 1.0, allowed=5)
+    assert not found.complete and found.verdict == "cannot tell" and found.loss is None and found.tried == 5
+    assert "cannot be told within the budget" in found.sentence and "3 more seeds of" in found.sentence
+    page, said = retune_report.as_html(found), json.loads(retune_report.as_json(found))
+    assert "The budget was spent" in page and said["loss"] is None and str(found) == found.sentence
+    part, _ = simulated(1, 1.0, allowed=8 + 2 * 4)
+    assert not part.complete and part.loss.low <= part.loss.value <= part.loss.high
+
+
+def test_a_kept_setting_that_is_the_best_by_luck_is_not_kept_for_that():
+    """All are alike but the kept one, which is 30 points worse, except with the first seed."""
+
+    class Lucky(Simulated):
+        def truth(self, settings):
+            return 60.0 if settings["lr"] == 0.1 else 90.0
+
+        def record(self, training):
+            lucky = training.seed == 0 and dict(training.settings)["lr"] == 0.1
+            return {"score": 99.0, "cost": {"seconds": 1.0}} if lucky else super().record(training)
+
+    work = retuning._Work(SIMULATED, SETTINGS, 0.5, "l1", Plan(settings=8), Lucky(np.random.default_rng(0), 1.0))
+    assert work.done().verdict == "search"
+
+
+def test_trainings_of_another_question_in_the_folder_are_not_counted(done):
+    found, folder = done
+    other = retune(subject(), SETTINGS, keep=0.7, plan=Plan(settings=4), records=folder)
+    again = retune(subject(), SETTINGS, plan=Plan(settings=4), records=folder)
+    kinds = [record["kind"] for record in Store(folder)]
+    assert again.trainings == found.trainings and kinds.count("asked-retrained") == found.trainings + other.trainings

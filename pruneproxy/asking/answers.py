@@ -11,17 +11,22 @@ from pruneproxy.stats.resampling import Estimate, estimate, redrawn
 
 WORTH = 0.25  # share of what tuning gains that a copy may lose: the margin, unless one is stated
 CHANCE = 0.05  # of a copy that orders settings by lot to be taken for one that does not
+AGAIN = 3  # settings that each side likes best
 REPLICATES = 2000  # sets of settings, and shuffles
+PROMISING = 0.5  # rank correlation that twelve settings tell from chance
+WORTH_TRYING = 100  # more seeds than that are no advice
+HELD = "the interval of the loss holds the margin"
+DROWNED = "seeds differ as much as settings: train longer, widen the space or state a wider margin"
 VERDICTS = {
     "safe": "its choice loses no more than the margin, and it orders settings better than a lot does",
     "unsafe": "its choice loses more than the margin, or it orders settings no better than a lot would",
-    "cannot tell": "the seeds drown the difference, or the interval holds the margin",
+    "cannot tell": "the seeds drown the difference, the interval holds the margin, or the settings are too few",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """What is lost with some settings against the network's own choice: points, and the ends of the interval."""
+    """What is lost with a setting against the best of those tried again: points, and the ends of the interval."""
 
     value: float
     low: float
@@ -42,12 +47,23 @@ class Answer:
     loss: Loss
     three: Loss
     why: str
+    more: int | None = None  # seeds of every setting tried again that would tell, beside those there are
+
+
+def favourites(scores: np.ndarray) -> list[int]:
+    """The places of the best scores, the best one first: what is tried again with more seeds."""
+    return [int(place) for place in np.argsort(-scores, kind="stable")[:AGAIN]]
 
 
 def choices(own: np.ndarray, copy: np.ndarray) -> tuple[int, int]:
     """The setting that a copy likes best, and of its three best the one that the network likes best."""
-    order = np.argsort(-copy, kind="stable")
-    return int(order[0]), int(max(order[:3], key=lambda place: own[place]))
+    order = favourites(copy)
+    return order[0], max(order, key=lambda place: own[place])
+
+
+def steadiest(fresh: Mapping[int, Sequence[float]]) -> int:
+    """The setting with the best mean over seeds that chose none."""
+    return max(fresh, key=lambda place: np.mean(fresh[place]))
 
 
 def margin_of(own: np.ndarray) -> float:
@@ -55,20 +71,30 @@ def margin_of(own: np.ndarray) -> float:
     return WORTH * float(own.max() - np.median(own))
 
 
-def loss(fresh: Mapping[int, Sequence[float]], own: int, other: int, *, looks: int = 1) -> Loss:
-    """The mean score of setting `own` minus that of `other`, over seeds that chose neither, with its 95 % interval.
+def loss(fresh: Mapping[int, Sequence[float]], choice: int, *, looks: int = 1) -> Loss:
+    """What setting `choice` loses against the best of all that were tried again, with its 95 % interval.
 
-    The deviation is that of these two: an unstable setting beside them says nothing of theirs. With several looks at
-    growing numbers of seeds the interval is as much wider.
+    The best is that of the means over seeds that chose none, so the favourite of a single seed, which may be luck, is
+    no yardstick, and to choose it, too, proves nothing. That the best is picked from noisy means is allowed for as in
+    Hsu's comparisons with the best (1984): the upper end is the largest over the others of one-sided bounds, each at
+    the full level, for one of them is the truth's; the lower end the largest of bounds shared by all. The deviation is
+    that of each pair: an unstable setting beside them says nothing of theirs. With several looks at growing numbers of
+    seeds the interval is as much wider.
     """
-    if own == other:
-        return Loss(value=0.0, low=0.0, high=0.0)
-    first, second = np.asarray(fresh[own]), np.asarray(fresh[other])
-    count = len(first)
+    others = [place for place in fresh if place != choice]
+    if not others:
+        raise ValueError("a loss is against other settings that were tried again, but there are none")
+    bounds = np.array([_difference(fresh[place], fresh[choice], looks=looks, shared=len(others)) for place in others])
+    value, low, high = np.maximum(bounds.max(axis=0), 0.0)
+    return Loss(value=float(value), low=float(low), high=float(high))
+
+
+def _difference(first: Sequence[float], second: Sequence[float], *, looks: int, shared: int) -> tuple:
+    """A difference of means, its lower bound at a level shared by so many, and its upper bound."""
     deviation, freedom = pooled((first, second))
-    half = scipy_stats.t.ppf(1 - 0.025 / looks, freedom) * deviation * np.sqrt(2 / count)
-    value = float(first.mean() - second.mean())
-    return Loss(value=value, low=value - half, high=value + half)
+    value, error = float(np.mean(first) - np.mean(second)), deviation * np.sqrt(2 / len(first))
+    low, high = (scipy_stats.t.ppf(1 - 0.025 / looks / many, freedom) * error for many in (shared, 1))
+    return value, value - low, value + high
 
 
 def pooled(scores: Iterable[Sequence[float]]) -> tuple[float, int]:
@@ -90,10 +116,10 @@ def answer(
 ) -> Answer:
     """What one score of every setting on both sides, and fresh scores of those that were chosen, say of a copy."""
     best, of_three = choices(own, copy)
-    mine = int(np.argmax(own))
     ranked, p = _ranked(copy, own)
-    lost = loss(fresh, mine, best, looks=looks)
-    verdict, why = _verdict(lost, p, margin, [fresh[place] for place in {mine, best}], own)
+    lost = loss(fresh, best, looks=looks)
+    asked = {best, int(np.argmax(own)), steadiest(fresh)}
+    verdict, why = _verdict(lost, ranked.value, p, margin, [fresh[place] for place in asked], own)
     return Answer(
         copy=name,
         verdict=verdict,
@@ -103,8 +129,9 @@ def answer(
         correlation_high=ranked.high,
         p=p,
         loss=lost,
-        three=loss(fresh, mine, of_three, looks=looks),
+        three=loss(fresh, of_three, looks=looks),
         why=why,
+        more=more_seeds(lost, margin, len(fresh[best])) if why == HELD else None,
     )
 
 
@@ -115,16 +142,40 @@ def _ranked(copy: np.ndarray, own: np.ndarray) -> tuple[Estimate, float]:
     return found, transfer.null_interval(copy, own, shuffles=REPLICATES)[1]
 
 
-def _verdict(lost: Loss, p: float, margin: float, fresh: list, own: np.ndarray) -> tuple[str, str]:
+def more_seeds(lost: Loss, margin: float, seeds: int) -> int | None:
+    """How many seeds more would end the interval at the margin if the loss stays what it is; None if very many."""
+    room = abs(margin - lost.value)
+    reach = (lost.high - lost.value) if lost.value < margin else (lost.value - lost.low)
+    if not room or not np.isfinite(reach):
+        return None
+    more = max(1, int(np.ceil(seeds * (reach / room) ** 2)) - seeds)
+    return more if more <= WORTH_TRYING else None
+
+
+def _verdict(lost: Loss, correlation: float, p: float, margin: float, fresh: list, own: np.ndarray) -> tuple[str, str]:
+    if margin == 0:
+        return "cannot tell", "the middling setting does as well as the best: widen the space or state a margin"
     if lost.high <= margin and p <= CHANCE:
         return "safe", "its choice loses no more than the margin"
     if _drowned(fresh, own, margin):
-        return "cannot tell", "seeds differ as much as settings: train longer, widen the space or state a wider margin"
+        return "cannot tell", DROWNED
     if lost.low > margin:
         return "unsafe", "its choice loses more than the margin"
+    if p > CHANCE and correlation >= PROMISING:
+        wanted = settings_wanted(correlation, len(own))
+        return "cannot tell", f"so few settings may be ordered like this by lot: about {wanted} would tell"
     if p > CHANCE:
         return "unsafe", "it orders the settings no better than a lot would"
-    return "cannot tell", "the interval of the loss holds the margin: more seeds of the chosen settings would tell"
+    return "cannot tell", HELD
+
+
+def settings_wanted(correlation: float, tried: int) -> int:
+    """How many settings tell a rank correlation from chance, by its t."""
+    for count in range(tried + 1, 100):
+        t = correlation * np.sqrt((count - 2) / max(1 - correlation**2, 1e-9))
+        if t > scipy_stats.t.ppf(1 - CHANCE, count - 2):
+            return count
+    return 100
 
 
 def _drowned(fresh: list, own: np.ndarray, margin: float) -> bool:

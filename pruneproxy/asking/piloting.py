@@ -1,5 +1,6 @@
 """May I tune on a cheaper copy of my network? A pilot: the same settings on it and on every copy, with paired seeds."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +9,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pruneproxy.asking import answers
-from pruneproxy.asking.answers import Answer
+from pruneproxy.asking import answers, prior
+from pruneproxy.asking.answers import AGAIN, Answer
 from pruneproxy.asking.copies import COPIES, ITSELF, possible
 from pruneproxy.asking.subject import Subject
-from pruneproxy.asking.trials import Bench, asked
+from pruneproxy.asking.trials import Bench, Unfinished, asked
 from pruneproxy.errors import UserError, choose
 from pruneproxy.limits import check_counts
-from pruneproxy.stopping import Deadline
+from pruneproxy.stopping import Deadline, duration
 from pruneproxy.store import Store
 
 LOOKS = (3, 5, 8)  # seeds of the settings that were chosen, as many as it takes
 FEWEST = 4  # settings from which anything can be said
+FINALS = 3  # trainings of the network that follow a search on a copy
+LONGEST = 1000  # trials of a search for which a detour may still be advised
+DIVERGED = (
+    "expected a setting with which the training ends in a number, got {count} that all diverge: give a space of "
+    "smaller learning rates; what was trained is kept in {folder}"
+)
+DIRECTLY = "not worth it: tune directly"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +63,7 @@ class Pilot:
     """What a pilot has found: an answer for every copy, cheapest first.
 
     `scores` has a row for every training, `refused` the reason for every copy that could not be made, and `best` is the
-    setting that the network itself liked best.
+    setting with the network's best mean over further seeds (its best score where the budget allowed none).
     """
 
     name: str
@@ -72,24 +80,70 @@ class Pilot:
         return next((one.copy for one in self.answers if one.verdict == "safe" and one.share < 1), None)
 
     @property
+    def seconds(self) -> float:
+        """What a training of the network takes, in the middle."""
+        return float(self.scores.loc[self.scores["copy"] == ITSELF, "seconds"].median())
+
+    @property
+    def pays_from(self) -> int | None:
+        """Of how many trials a search must be for the detour over the advised copy, this pilot included, to pay."""
+        if self.advice is None:
+            return None
+        share = next(one.share for one in self.answers if one.copy == self.advice)
+        spent = float(self.scores["seconds"].sum()) / self.seconds
+        return math.ceil((spent + FINALS) / (1 - share))
+
+    @property
     def sentence(self) -> str:
         """The answer in one sentence."""
-        settings = self.scores["config"].nunique()
-        rests = f"{settings} settings and {len(self.scores)} trainings"
+        rests = f"{self.scores['config'].nunique()} settings and {len(self.scores)} trainings"
         if self.advice is not None:
-            one = next(one for one in self.answers if one.copy == self.advice)
-            return (
-                f"You may tune {self.name} on its copy {one.copy!r}, at {one.share:.0%} of the time: its choice loses "
-                f"{one.loss.value:.2g} points [{one.loss.low:.2g}, {one.loss.high:.2g}], no more than the margin of "
-                f"{self.margin:.2g} ({rests})."
-            )
+            return f"{self._advised()} ({rests})."
         if not self.answers:
-            said = f"It cannot be told yet whether {self.name} may be tuned on a copy"
-            return f"{said}: no setting was trained with more seeds ({rests})."
-        unsure = [one for one in self.answers if one.verdict == "cannot tell"]
+            said = f"It cannot be told within the budget whether {self.name} may be tuned on a copy"
+            return f"{said}: {self._first_look()} ({rests})."
+        unsure = [one for one in self.answers if one.verdict == "cannot tell" and one.share < 1]
         if unsure:
-            return f"It cannot be told whether {self.name} may be tuned on a copy: {unsure[0].why} ({rests})."
-        return f"Tune {self.name} directly: none of its copies was shown to be safe ({rests})."
+            said = f"It cannot be told whether {self.name} may be tuned on a copy"
+            return f"{said}: {self.telling(unsure[0])} ({rests})."
+        return f"{DIRECTLY.capitalize()}; no copy of {self.name} was shown to be both safe and cheaper ({rests})."
+
+    def _advised(self) -> str:
+        one = next(one for one in self.answers if one.copy == self.advice)
+        loses = (
+            f"its choice loses {one.loss.value:.2g} points [{one.loss.low:.2g}, {one.loss.high:.2g}], no more than the "
+            f"margin of {self.margin:.2g}"
+        )
+        if self.pays_from > LONGEST:
+            return f"{DIRECTLY.capitalize()}; the copy {one.copy!r} of {self.name} is safe, but takes {one.share:.0%}"
+        said = f"You may tune {self.name} on its copy {one.copy!r}, at {one.share:.0%} of the time: {loses}"
+        return f"{said}; it pays for a search of {self.pays_from} trials or more"
+
+    def _first_look(self) -> str:
+        again = min(AGAIN + len(set(self.scores["copy"]) - {ITSELF}), self.scores["config"].nunique())
+        return (
+            f"{LOOKS[0]} more seeds of up to {again} settings would be a first answer, about "
+            f"{duration(LOOKS[0] * again * self.seconds)} of one worker"
+        )
+
+    def book(self, one: Answer) -> str:
+        """What the book's records led to expect of a copy, and how much these settings moved that.
+
+        No verdict rests on it.
+        """
+        return prior.of(one.copy).said(one.correlation, self.scores["config"].nunique())
+
+    def telling(self, one: Answer) -> str:
+        """Why it cannot be told of a copy, and what would tell."""
+        if one.more is None:
+            wider = f"; longer training, a wider space or a margin of {one.loss.high:.2g} would tell"
+            return one.why + (wider if one.why == answers.HELD else "")
+        again = self.scores[(self.scores["copy"] == ITSELF) & (self.scores["seed"] > self.scores["seed"].min())]
+        count = again["config"].nunique()
+        return (
+            f"{one.why}; about {one.more} more seeds of {count} settings would tell, "
+            f"{duration(one.more * count * self.seconds)} of one worker, or a margin of {one.loss.high:.2g}"
+        )
 
     def frame(self) -> pd.DataFrame:
         """A row for every copy: what it costs, how it orders settings, and what its choice loses."""
@@ -110,6 +164,10 @@ class Pilot:
                 f"[{one.correlation_low:.2f}, {one.correlation_high:.2f}], its choice loses {one.loss.value:.2g} "
                 f"[{one.loss.low:.2g}, {one.loss.high:.2g}], its three best tried again {one.three.value:.2g}"
             )
+            if one.verdict == "cannot tell":
+                lines.append(f"{'':13}{self.telling(one)}")
+            if prior.of(one.copy).comparisons:
+                lines.append(f"{'':13}{self.book(one)}")
         lines += [f"  {name:11}not possible: {reason}" for name, reason in self.refused.items()]
         return "\n".join(lines)
 
@@ -133,6 +191,7 @@ def pilot(
     with tempfile.TemporaryDirectory() as scratch:
         trial = _Trial(subject, plan, plan.bench(Store(records or scratch), on_record), tuple(found))
         trial.explore()
+        trial.check()
         while not trial.clear and trial.go_on():
             pass
         return trial.result(refused)
@@ -149,6 +208,12 @@ class _Trial:
     def explore(self):
         """Trains every setting once on the network and on every copy, side by side, so that a stop leaves pairs."""
         self._made([asked(self.subject, c, s, self.plan.seed) for s in self.settings for c in (ITSELF, *self.copies)])
+
+    def check(self):
+        """There must be a setting with which the network can be trained."""
+        tried = [self._record(ITSELF, settings, self.plan.seed) for settings in self.settings]
+        if len(found := [record["score"] for record in tried if record]) > 1 and all(score is None for score in found):
+            raise UserError(DIVERGED.format(count=len(found), folder=self.bench.store.folder))
 
     def go_on(self) -> bool:
         """Trains the chosen settings with more seeds; whether that could still be done."""
@@ -171,13 +236,14 @@ class _Trial:
     def result(self, refused: Mapping[str, str]) -> Pilot:
         """All that is known now."""
         own = self._explored()
-        if len(own) < FEWEST:
-            raise UserError(
-                f"expected time for {FEWEST} settings on the network and its copies, got it for {len(own)}: give more "
-                "than the budget of "
-                f"{self.plan.budget:g} s, or fewer copies; what was trained is kept in {self.bench.store.folder}"
+        if len(own) < 2:
+            raise Unfinished(
+                f"expected time for 2 settings on the network and its copies, got it for {len(own)}: give more than "
+                f"the budget of {self.plan.budget or 0:g} s, or fewer copies; what was trained is kept in "
+                f"{self.bench.store.folder}"
             )
-        best = self.settings[own.index[int(np.argmax(own[ITSELF]))]]
+        fresh = self._fresh_scores(own)
+        best = self.settings[own.index[answers.steadiest(fresh) if fresh else int(np.argmax(own[ITSELF]))]]
         return Pilot(
             name=self.subject.name,
             answers=tuple(self._answers()),
@@ -211,10 +277,10 @@ class _Trial:
         return self.bench.record(asked(self.subject, copy, settings, seed))
 
     def _chosen(self) -> list[int]:
-        """The settings that the network or a copy likes best, and of a copy's three best the network's choice."""
+        """The network's three best, a copy's best, and of a copy's three best the network's choice."""
         table = self._explored()
         own = table[ITSELF].to_numpy()
-        found = [int(np.argmax(own)), *(p for c in self.copies for p in answers.choices(own, table[c].to_numpy()))]
+        found = [*answers.favourites(own), *(p for c in self.copies for p in answers.choices(own, table[c].to_numpy()))]
         return [int(table.index[place]) for place in dict.fromkeys(found)]
 
     def _answers(self) -> list[Answer]:

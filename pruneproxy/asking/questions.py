@@ -1,6 +1,7 @@
 """The two questions as a reader asks them, of a network, its data and a space: `pruneproxy.pilot` and `retune`."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -107,23 +108,33 @@ def subject(factory: Callable[[], nn.Module], data: Data, space: Space, example:
 
 
 def best_of_pilot(subject: Subject, records: str | Path | None, seed: int = 0) -> dict:
-    """The setting that the network itself liked best in the pilot whose trainings lie in a folder."""
+    """The setting with the network's best mean over most seeds in the pilot whose trainings lie in a folder."""
     if records is None:
         raise UserError("expected a setting to keep, got none: give one, or the folder of a pilot as records=")
-    found = [record for record in Store(records) if _of_network(record, subject, seed)]
-    scored = [record for record in found if record["score"] is not None]
-    if not scored:
+    scores: dict[tuple, list[float]] = {}  # those of the pilot's own seed chose, so the others alone measure
+    explored: dict[tuple, float] = {}
+    for record in Store(records):
+        if _of_network(record, subject):
+            spec, score = record["spec"], -math.inf if record["score"] is None else record["score"]
+            setting = tuple((name, value) for name, value in spec["settings"])
+            if spec["seed"] == seed:
+                explored[setting] = score
+            else:
+                scores.setdefault(setting, []).append(score)
+    most = max(map(len, scores.values()), default=0)
+    means = {setting: sum(found) / most for setting, found in scores.items() if len(found) == most} or explored
+    if not any(map(math.isfinite, means.values())):
         raise UserError(
             f"expected a pilot of {subject.name}, trained as now and with this space, in {records}, found none: make "
             "one there first, or give the setting to keep"
         )
-    return dict(max(scored, key=lambda record: record["score"])["spec"]["settings"])
+    return dict(max(means, key=means.get))
 
 
-def _of_network(record: dict, subject: Subject, seed: int) -> bool:
+def _of_network(record: dict, subject: Subject) -> bool:
     spec = record["spec"]
-    known = (record["kind"], spec.get("subject"), spec.get("copy"), spec.get("seed"))
-    return known == ("asked", subject.digest, ITSELF, seed) and record["status"] != "failed"
+    known = (record["kind"], spec.get("subject"), spec.get("copy"))
+    return known == ("asked", subject.digest, ITSELF) and record["status"] != "failed"
 
 
 def trained_on(data: Data) -> Train:

@@ -50,7 +50,7 @@ def as_json(found: Pilot) -> str:
         "margin": found.margin,
         "best": found.best,
         "complete": found.complete,
-        "copies": [asdict(one) for one in found.answers],
+        "copies": [asdict(one) | {"book": found.book(one)} for one in found.answers],
         "refused": dict(found.refused),
         "trainings": json.loads(found.scores.to_json(orient="records")),
     }
@@ -65,12 +65,23 @@ def as_html(found: Pilot) -> str:
         pages.picture(losses(found), f"Loss of every copy with its interval, cheapest first. {found.sentence}"),
         _table(found),
         pages.picture(ordered(found, shown), f"Score of every setting on the copy {shown} and on the network."),
-        f"<p>Of these settings the network itself likes best: {html.escape(pages.words(found.best))}.</p>",
+        f"<p>Of these settings the network itself does best with: {html.escape(pages.words(found.best))}.</p>",
+        "<h2>What the book led to expect</h2>",
+        pages.table(("copy", "in the book's records, and with your settings"), _expected(found)),
+        "<p>Expected and found correlations are weighed as normal distributions of Fisher's z: the book's with the "
+        "spread between its own networks, yours with that of so many settings. No verdict rests on the book.</p>",
         pages.meanings(VERDICTS),
-        "<p>A loss is the mean score with the network's own choice minus that with the copy's, over seeds that chose "
-        "neither; its 95 % interval allows for every look that was taken. It says nothing of other spaces or data.</p>",
+        "<p>A loss is the best mean score on the network minus that with the copy's choice. The best is that of all "
+        "settings tried again, over seeds that chose none of them: the network's own three best of a first seed and "
+        "what each copy chose. So a copy that makes the same choice as one lucky seed is not safe by that alone. The "
+        "95 % interval allows for the choice of the best among noisy means and for every look that was taken. It says "
+        "nothing of other spaces or data.</p>",
     ]
     return pages.page(f"May {found.name} be tuned on a cheaper copy?", found.sentence, parts)
+
+
+def _expected(found: Pilot) -> list[tuple[str, str]]:
+    return [(one.copy, found.book(one)) for one in found.answers]
 
 
 def _table(found: Pilot) -> str:

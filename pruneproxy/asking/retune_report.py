@@ -17,12 +17,19 @@ COLOURS = dict(zip(VERDICTS, pages.COLOURS.values(), strict=True))
 def loss(found: Retuning, *, ax: Axes | None = None) -> Axes:
     """What keeping the setting loses against the best one that was tried, with its interval, beside the margin."""
     ax = figures.new_axes(ax, height=2.0)
-    ends = [[found.loss.value - found.loss.low], [found.loss.high - found.loss.value]]
-    ax.axvspan(-found.margin, found.margin, color="0.93")
-    ax.errorbar(found.loss.value, 0, xerr=ends, fmt="o", capsize=4, color=COLOURS[found.verdict])
+    if found.loss is None:
+        ax.set_xlim(-2 * found.margin - 1e-9, 2 * found.margin + 1e-9)
+    else:
+        _interval(found, ax)
+    ax.axvspan(-found.margin, found.margin, color="0.93", zorder=0)
     ax.set_yticks([0], [found.verdict])
     ax.set(xlabel="points that keeping the setting loses on the pruned network", title="grey: within the margin")
     return ax
+
+
+def _interval(found: Retuning, ax: Axes):
+    ends = [[found.loss.value - found.loss.low], [found.loss.high - found.loss.value]]
+    ax.errorbar(found.loss.value, 0, xerr=ends, fmt="o", capsize=4, color=COLOURS[found.verdict])
 
 
 def gains(found: Retuning, *, ax: Axes | None = None) -> Axes:
@@ -50,14 +57,16 @@ def as_html(found: Retuning) -> str:
     rows = [(str(count), f"{gain:.2g}", f"{count * found.seconds:.0f}") for count, gain in found.gains.items()]
     dense = "diverged" if found.dense_score is None else f"reaches {found.dense_score:.4g}"
     parts = [
+        "" if found.complete else "<p>The budget was spent before all was tried; the same command goes on.</p>",
         pages.picture(loss(found), f"Loss of keeping the setting, with its interval and the margin. {found.sentence}"),
         f"<p>Kept: {html.escape(pages.words(found.kept))}; with it the network {dense} before it is pruned. "
         f"Best of those tried on the pruned network: {html.escape(pages.words(found.best))}.</p>",
         pages.picture(gains(found), "Expected gain of a search over its trials, and over its seconds of training."),
         pages.table(("trials of a search", "expected gain, points", "seconds of training"), rows),
         pages.meanings(VERDICTS),
-        "<p>The loss is the mean score of the pruned network with the best setting minus that with the kept one, over "
-        "seeds that chose neither, with its 95 % interval. The expected gain is that of the best of so many settings "
-        "drawn near the kept one, after the luck of single seeds is taken out.</p>",
+        "<p>The loss is the best mean score of the settings that were tried again on the pruned network (the kept one "
+        "and the best three of a first seed) minus that of the kept one, over seeds that chose none of them; its 95 % "
+        "interval allows for the choice of the best and for every look. The expected gain is that of the best of so "
+        "many settings drawn near the kept one, after the luck of single seeds is taken out.</p>",
     ]
     return pages.page(f"Must {found.name} be tuned again after pruning?", found.sentence, parts)

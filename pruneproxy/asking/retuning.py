@@ -12,13 +12,14 @@ import numpy as np
 from pruneproxy import environment, surgery
 from pruneproxy.asking import answers
 from pruneproxy.asking.answers import Loss
-from pruneproxy.asking.piloting import LOOKS, Plan
+from pruneproxy.asking.piloting import DIVERGED, LOOKS, Plan
 from pruneproxy.asking.subject import Subject, on
-from pruneproxy.asking.trials import Bench, OfSubject
+from pruneproxy.asking.trials import Bench, OfSubject, Unfinished
 from pruneproxy.errors import UserError, choose
 from pruneproxy.randomness import stream_seed
 from pruneproxy.runs import Conditions
 from pruneproxy.scores import SCORES
+from pruneproxy.stopping import duration
 from pruneproxy.store import Store
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning.proxy import pruned
@@ -100,17 +101,21 @@ def _narrow(spec: Retrained, subject: Subject, store: Store, conditions: Conditi
 class Retuning:
     """What keeping the dense network's setting loses on the pruned one, and what a search would find.
 
-    `gains` has the expected gain of a search of so many trials near that setting, in points, noise taken out; `seconds`
-    is what a training of the pruned network takes.
+    `loss` is None where the budget allowed no further seeds. `gains` has the expected gain of a search of so many
+    trials near that setting, in points, noise taken out; `seconds` is what a training of the pruned network takes, and
+    `more` says how many further seeds of the `again` settings that were tried again would tell.
     """
 
     name: str
     verdict: str
-    loss: Loss
+    loss: Loss | None
     margin: float
     kept: dict
     best: dict
     gains: Mapping[int, float]
+    tried: int
+    again: int
+    more: int | None
     seconds: float
     dense_score: float | None
     trainings: int
@@ -119,18 +124,32 @@ class Retuning:
     @property
     def sentence(self) -> str:
         """The answer in one sentence."""
+        within = "" if self.complete else " within the budget"
         said = {
             "keep": f"You may keep the setting of {self.name} after pruning",
             "search": f"Tune {self.name} again after pruning",
-            "cannot tell": f"It cannot be told whether {self.name} must be tuned again after pruning",
+            "cannot tell": f"It cannot be told{within} whether {self.name} must be tuned again after pruning",
         }[self.verdict]
+        rests = f"margin {self.margin:.2g} ({self.trainings} trainings)"
+        if self.loss is None:
+            return f"{said}: no setting was trained with more seeds{self._telling}, {rests}."
         ends = f"[{self.loss.low:.2g}, {self.loss.high:.2g}]"
         return (
-            f"{said}: keeping it loses {self.loss.value:.2g} points {ends} against the best of {len(self.gains) + 1} "
-            f"settings, margin {self.margin:.2g} ({self.trainings} trainings)."
+            f"{said}: keeping it loses {self.loss.value:.2g} points {ends} against the best of {self.tried} settings"
+            f"{self._telling}, {rests}."
         )
 
+    @property
+    def _telling(self) -> str:
+        """What would tell where it cannot be told."""
+        if self.more is None:
+            return ""
+        lasts = duration(self.more * self.again * self.seconds)
+        return f"; about {self.more} more seeds of {self.again} settings would tell, {lasts} of one worker"
+
     def __str__(self) -> str:
+        if not self.gains:
+            return self.sentence
         searched = ", ".join(f"{gain:.2g} by {count}" for count, gain in self.gains.items())
         return f"{self.sentence}\n  expected gain of a search, in points by trials: {searched}"
 
@@ -147,7 +166,8 @@ def retune(
 ) -> Retuning:
     """Trains with `settings`, keeps a share of the channels by a score, and trains on with these settings and others.
 
-    Others are drawn near them. What is best is chosen with one seed and measured with others, as many as it takes.
+    Others are drawn near them. The best three are chosen with one seed and measured with others, as many as it takes.
+    When the budget is spent, the answer is what is known by then.
     """
     plan = plan or Plan(settings=8)
     choose(method, SCORES, "score")
@@ -170,65 +190,97 @@ class _Work:
         self.dense = Dense(subject=subject.digest, settings=tuple(kept.items()), seed=plan.seed).of(subject)
 
     def done(self) -> Retuning:
-        """Every setting once, then the kept and the best one with more seeds until it is clear."""
+        """Every setting once, then the kept and the best ones with more seeds until it is clear or the time is over."""
         complete = self.bench.made([self._training(settings, self.plan.seed) for settings in self.settings])
         explored = self._explored()
-        best = int(np.argmax(explored))
-        margin = self.plan.margin or answers.margin_of(explored)
+        margin = self.plan.margin or answers.margin_of(np.array(list(explored.values())))
+        again = self._again(explored)
+        seeds, found = range(0), None
         for count in LOOKS:
             seeds = range(self.plan.seed + 1, self.plan.seed + 1 + count)
-            chosen = {place: self.settings[place] for place in (0, best)}
             complete = complete and self.bench.made(
-                [self._training(settings, seed) for settings in chosen.values() for seed in seeds]
+                [self._training(self.settings[place], seed) for seed in seeds for place in again]
             )
-            if not complete:
-                raise UserError(
-                    f"expected time for {count} more seeds of two settings, but the budget is spent: give more; what "
-                    f"was trained is kept in {self.bench.store.folder}"
-                )
-            fresh = {place: [self._score(one, seed) for seed in seeds] for place, one in chosen.items()}
-            loss = answers.loss(fresh, best, 0, looks=len(LOOKS))
-            verdict = _verdict(loss, margin)
-            if verdict != "cannot tell":
+            found = self._loss(again, seeds, min(explored.values())) or found
+            if not complete or (found and _verdict(found[0], margin) != "cannot tell"):
                 break
-        return self._result(explored, best, loss, margin, verdict, fresh, complete)
+        return self._result(explored, again, found, margin, complete)
+
+    def _again(self, explored: Mapping[int, float]) -> list[int]:
+        """The kept setting and the best ones of those that were tried."""
+        places = list(explored)
+        best = answers.favourites(np.array(list(explored.values())))
+        return list(dict.fromkeys([0, *(places[row] for row in best)]))
+
+    def _loss(self, again: list[int], seeds: range, worst: float) -> tuple[Loss, dict[int, list[float]]] | None:
+        """What keeping loses over the seeds that all of these settings have, and their scores; None with fewer than 2.
+
+        Where the budget ended inside a look, this is the last one, so no more are taken than are allowed for.
+        """
+        there = [seed for seed in seeds if all(self._record(self.settings[place], seed) for place in again)]
+        if len(there) < 2:
+            return None
+        fresh = {place: [self._score(self.settings[place], seed, worst) for seed in there] for place in again}
+        return answers.loss(fresh, 0, looks=len(LOOKS)), fresh
 
     def _training(self, settings: dict, seed: int) -> Retrained:
         return Retrained(
             dense=self.dense, keep=self.keep, method=self.method, settings=tuple(settings.items()), seed=seed
         ).of(self.subject)
 
-    def _score(self, settings: dict, seed: int) -> float:
-        score = self.bench.record(self._training(settings, seed))["score"]
-        return float("nan") if score is None else score
+    def _record(self, settings: dict, seed: int) -> dict | None:
+        return self.bench.record(self._training(settings, seed))
 
-    def _explored(self) -> np.ndarray:
-        found = [self.bench.record(self._training(settings, self.plan.seed)) for settings in self.settings]
-        if not all(found):
-            raise UserError(
-                f"expected time for {len(found)} settings of the pruned network, got it for {sum(map(bool, found))}: "
+    def _score(self, settings: dict, seed: int, worst: float) -> float:
+        score = self._record(settings, seed)["score"]
+        return worst if score is None else score
+
+    def _explored(self) -> dict[int, float]:
+        """The score of every setting that was tried, by its place; the worst where one diverged."""
+        found = {place: self._record(one, self.plan.seed) for place, one in enumerate(self.settings)}
+        found = {place: record for place, record in found.items() if record}
+        if 0 not in found or len(found) < 2:
+            raise Unfinished(
+                f"expected time for the kept setting and another one on the pruned network, got it for {len(found)}: "
                 f"give a larger budget; what was trained is kept in {self.bench.store.folder}"
             )
-        scores = np.array([np.nan if record["score"] is None else record["score"] for record in found])
-        return np.where(np.isnan(scores), np.nanmin(scores) if np.isfinite(scores).any() else 0.0, scores)
+        scores = {place: record["score"] for place, record in found.items()}
+        ended = [score for score in scores.values() if score is not None]
+        if not ended:
+            raise UserError(DIVERGED.format(count=len(found), folder=self.bench.store.folder))
+        worst = min(ended)
+        return {place: worst if score is None else score for place, score in scores.items()}
 
-    def _result(self, explored, best, loss, margin, verdict, fresh, complete) -> Retuning:
-        noise = answers.pooled(fresh.values())[0] ** 2
-        records = [self.bench.record(self._training(one, self.plan.seed)) for one in self.settings]
+    def _result(self, explored, again, found, margin, complete) -> Retuning:
+        loss, fresh = found or (None, {})
+        scores = np.array(list(explored.values()))
+        noise = answers.pooled(fresh.values())[0] ** 2 if fresh else None
+        seconds = [self._record(self.settings[place], self.plan.seed)["cost"]["seconds"] for place in explored]
         dense = self.bench.record(self.dense)
+        measured = len(next(iter(fresh.values()), ()))
+        verdict = "cannot tell" if loss is None else _verdict(loss, margin)
+        more = (answers.more_seeds(loss, margin, measured) if loss else LOOKS[0]) if verdict == "cannot tell" else None
         return Retuning(
             name=self.subject.name,
             verdict=verdict,
             loss=loss,
             margin=margin,
             kept=self.settings[0],
-            best=self.settings[best],
-            gains=gains(explored, noise),
-            seconds=float(np.median([record["cost"]["seconds"] for record in records])),
+            best=self.settings[answers.steadiest(fresh) if fresh else max(explored, key=explored.get)],
+            gains={} if noise is None else gains(scores, noise),
+            tried=len(explored),
+            again=len(again),
+            more=more,
+            seconds=float(np.median(seconds)),
             dense_score=dense and dense["score"],
-            trainings=sum(record["kind"] == "asked-retrained" for record in self.bench.store),
+            trainings=self._trainings(),
             complete=complete,
         )
+
+    def _trainings(self) -> int:
+        """How many trainings of the pruned network this question rests on."""
+        seeds = range(self.plan.seed, self.plan.seed + 1 + LOOKS[-1])
+        return sum(self._record(settings, seed) is not None for settings in self.settings for seed in seeds)
 
 
 def gains(explored: np.ndarray, noise: float) -> dict[int, float]:

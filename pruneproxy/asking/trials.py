@@ -75,6 +75,10 @@ def asked(subject: Subject, copy: str, settings: dict, seed: int) -> Asked:
     return Asked(subject=subject.digest, copy=copy, settings=tuple(settings.items()), seed=seed).of(subject)
 
 
+class Unfinished(UserError):
+    """Too little is trained for an answer: the same call goes on from what is kept, with more time or workers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bench:
     """Where trainings are made: in which store, by how many workers or whose, on what, and until when."""
@@ -103,7 +107,7 @@ class Bench:
                 on_record=self.on_record,
             )
         if outcome.trouble and not stopping.heard():
-            raise UserError(f"{outcome.trouble}; what was trained is kept, the same call goes on")
+            raise Unfinished(f"{outcome.trouble}; what was trained is kept, the same call goes on")
         failed = [record for record in map(self.store.get, outcome.missing) if record is not None]
         if failed:
             raise UserError(f"expected trainings that end, but one failed with {failed[0]['error']}")

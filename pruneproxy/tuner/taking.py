@@ -1,6 +1,5 @@
 """On what to search: a cheaper copy of the network, or the network itself because no copy is safe or worth it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,8 +7,9 @@ from functools import cached_property
 import pandas as pd
 from torch import nn
 
-from pruneproxy.asking.copies import ALL, COPIES, ITSELF, Copy, possible
-from pruneproxy.asking.piloting import LOOKS, Pilot, Plan, pilot
+from pruneproxy.asking.copies import ALL, COPIES, ITSELF, Copy
+from pruneproxy.asking.paying import counted, too_short
+from pruneproxy.asking.piloting import DIRECTLY, Pilot, Plan, pilot
 from pruneproxy.asking.subject import Subject
 from pruneproxy.errors import UserError, choose
 from pruneproxy.search import Trial
@@ -17,8 +17,6 @@ from pruneproxy.space import Dimension, active
 from pruneproxy.surgery import foreign
 from pruneproxy.tuning import Proxy, Pruned
 
-ENDED = 2 / 3  # of its trials that a search with a margin makes before it ends, about, where it was tried out
-DIRECTLY = "not worth it: tune directly"
 WAYS = {
     "auto": "a pilot says on which copy the search is safe, if one can pay at all",
     "none": "the network itself",
@@ -71,7 +69,7 @@ class Taken:
     def share(self) -> float:
         """The multiplications of a training, as a share of one of the network."""
         whole = Copy(network=self.full, train=self.subject.train)
-        return _counted(self.subject, self.made) / max(_counted(self.subject, whole), 1)
+        return counted(self.subject, self.made) / max(counted(self.subject, whole), 1)
 
     def known(self, copy: str) -> list[Trial]:
         """The pilot's own trainings of a copy with this seed, as trials."""
@@ -122,31 +120,10 @@ def take(
     return Taken(copy=ITSELF if way == "none" else way, why="as was asked", subject=subject, seed=seed)
 
 
-def too_short(subject: Subject, plan: Plan, trials: int, finish: int) -> str | None:
-    """Why a pilot cannot pay for a search of so many trials; None where it may.
-
-    It trains every setting on the network and on every copy, and with fresh seeds what each of them likes best. A
-    search with a margin, which a pilot states if nobody does, ends early.
-    """
-    names, refused = possible(subject, plan.copies)
-    if not names:
-        return f"no copy of {subject.name} can be made: {'; '.join(dict.fromkeys(refused.values()))}"
-    whole = _counted(subject, ALL[ITSELF](subject, plan.seed))
-    shares = [_counted(subject, ALL[name](subject, plan.seed)) / max(whole, 1) for name in names]
-    asked = plan.settings * (1 + sum(shares)) + LOOKS[0] * (1 + len(names))
-    after = ENDED * trials * min(shares) + finish
-    direct = trials if plan.margin is None else ENDED * trials
-    if asked + after < direct:
-        return None
-    return (
-        f"a pilot takes about as long as {math.ceil(asked)} trainings of {subject.name}, and the search on its "
-        f"cheapest copy {math.ceil(after)}, against {math.ceil(direct)} of the search itself"
-    )
-
-
 def _advised(found: Pilot, subject: Subject, trials: int, finish: int, seed: int) -> Taken:
     """The cheapest safe copy, unless what is left of the direct search costs less than the detour."""
-    direct = Taken(copy=ITSELF, why=f"{DIRECTLY}; {found.sentence}", subject=subject, seed=seed, pilot=found)
+    why = found.sentence.removeprefix(f"{DIRECTLY.capitalize()}; ")
+    direct = Taken(copy=ITSELF, why=f"{DIRECTLY}; {why}", subject=subject, seed=seed, pilot=found)
     if found.advice is None:
         return direct
     share = next(one.share for one in found.answers if one.copy == found.advice)
@@ -175,12 +152,6 @@ def _check_pilot(found: Pilot, subject: Subject) -> None:
             f"expected a pilot of the space {', '.join(fields)}, got one of other values of "
             f"{', '.join([*unknown, *outside])}: give both the same space"
         )
-
-
-def _counted(subject: Subject, copy: Copy) -> float:
-    """The multiplications of a step, times the share of steps."""
-    example = getattr(copy.train, "example", lambda _: subject.example)(2)
-    return foreign.multiplications(copy.network, example) * copy.steps
 
 
 def _trial(number: int, row: pd.Series, space: tuple[Dimension, ...]) -> Trial:

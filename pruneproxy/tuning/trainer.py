@@ -92,8 +92,11 @@ class Trainer:
     def _check_outputs(self, network: nn.Module):
         """There must be an output for every label, or the loss fails on one of them."""
         outputs = foreign.outputs(network.to(self.device), self.example(2))
-        parts = (self.dataset.train, self.dataset.validation, self.dataset.test)
-        largest = max(int(part.labels.max()) for part in parts if len(part))
+        parts = (
+            self.dataset.train,
+            self.dataset.validation,
+        )  # test images, and their labels, are for the end
+        largest = max(self.dataset.num_classes - 1, *(int(part.labels.max()) for part in parts if len(part)))
         if len(outputs) != 1 or outputs[0].ndim != 2 or outputs[0].shape[1] <= largest:
             raise UserError(
                 f"expected a network with one output of shape (inputs, classes), and classes numbered from 0 below its "
