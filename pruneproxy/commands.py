@@ -11,7 +11,7 @@ from tqdm import tqdm
 from pruneproxy import data, durable, environment, stopping, workers
 from pruneproxy.errors import UserError, choose
 from pruneproxy.evidence.verdicts import GRADES
-from pruneproxy.limits import MANY
+from pruneproxy.limits import MANY, named_folder
 from pruneproxy.models.listing import listings
 from pruneproxy.recipes import RECIPES, deciding, standing
 from pruneproxy.runs import Conditions, auditing, verifying
@@ -66,7 +66,11 @@ def run(options, say) -> int:
             on_record=lambda *_: bar.update(),
             on_epoch=lambda spec, row: bar.set_postfix(epoch=row["epoch"], refresh=False),
         )
-    return _ended(outcome, store, say)
+    code = _ended(outcome, store, say)
+    if not code and recipe.claims:
+        where = "" if options.records is None else f" --records {options.records}"
+        say(f"what it shows of the claims: pruneproxy claims {options.recipe} --scale {options.scale}{where}")
+    return code
 
 
 def _ended(outcome: workers.Outcome, store: Store, say) -> int:
@@ -278,6 +282,8 @@ def export(options) -> str:
 
 def claims(options) -> list[dict]:
     """The verdicts of one or all recipes as plain dictionaries, each with the claim's own words and place."""
+    if options.records is not None and not named_folder(options.records, "records").is_dir():
+        raise UserError(f"expected a folder of records, found none at {options.records}: run the recipe first")
     found = standing.verdicts(_stems(options.recipe), scale=options.scale, records=options.records)
     return [
         asdict(RECIPES[stem].claims[verdict.claim]) | asdict(verdict)

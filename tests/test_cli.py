@@ -118,6 +118,7 @@ def test_models_and_data_are_listed(tmp_path, capsys):
         ),
         (["data", "import", "cifar10", "/nonexistent", "--root", "{tmp}"], "/nonexistent"),
         (["pack", "hp_space", "--records", "{tmp}"], "found none: run the recipe first"),
+        (["claims", "hp_space", "--records", "{tmp}/none"], "expected a folder of records, found none at"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(words, expected, tmp_path, capsys):
