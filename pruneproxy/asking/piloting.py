@@ -135,9 +135,10 @@ class Pilot:
 
     def telling(self, one: Answer) -> str:
         """Why it cannot be told of a copy, and what would tell."""
+        if one.more is None and one.p <= answers.CHANCE:
+            return f"{one.why}; with a margin of {one.loss.high:.2g} points it would be safe"
         if one.more is None:
-            wider = f"; longer training, a wider space or a margin of {one.loss.high:.2g} would tell"
-            return one.why + (wider if one.why == answers.HELD else "")
+            return one.why
         again = self.scores[(self.scores["copy"] == ITSELF) & (self.scores["seed"] > self.scores["seed"].min())]
         count = again["config"].nunique()
         return (
