@@ -306,9 +306,19 @@ class TestInABrowser:
         browser.wait_for("document.querySelector('#search-results').innerText.includes('did not match')")
         assert browser.evaluate("document.querySelectorAll('#search-results li').length") == 0
 
-    def test_the_first_page_has_a_verdict_for_every_claim(self, book, browser):
+    def test_the_first_page_has_a_square_for_every_claim_and_its_line_opens(self, book, browser):
+        count = len(evidence.read(ROOT / evidence.RECORDS).claims)
         browser.open((book / "book/intro.html").as_uri())
-        rows = browser.evaluate(
-            "[...document.querySelector('table').querySelectorAll('tbody tr')].map(row => row.innerText)"
-        )
-        assert len(rows) == len(evidence.read(ROOT / evidence.RECORDS).claims)
+        assert browser.evaluate("document.querySelectorAll('.strip a.square').length") == count
+        link = browser.evaluate("document.querySelector('.strip a.square').href")
+        browser.open(link)
+        assert browser.evaluate("document.querySelectorAll('table.claims tbody tr').length") == count
+        assert browser.evaluate("document.querySelectorAll('table.claims details[open]').length") == 1
+
+    def test_the_claims_can_be_filtered_by_paper_and_grade(self, book, browser):
+        browser.open((book / "book/claims.html").as_uri())
+        shown = "[...document.querySelectorAll('table.claims tbody tr')].filter(line => !line.hidden)"
+        chosen = "document.querySelector('select[data-filter=paper]')"
+        browser.evaluate(f"{chosen}.value = 'HS'; {chosen}.dispatchEvent(new Event('change')); 1")
+        papers = browser.evaluate(f"{shown}.map(line => line.dataset.paper)")
+        assert set(papers) == {"HS"}

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from pruneproxy import asking
+
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 COPIES = {
-    "mobilenet": {"pruned", "width", "subset", "epochs", "resolution"},
+    "mobilenet": set(asking.COPIES),
     "regression": {"pruned", "width"},
-    "resnet18": {"pruned", "width", "subset", "epochs", "resolution"},
-    "table": {"pruned", "width", "subset", "epochs"},
-    "vision_transformer": {"pruned", "width", "subset", "epochs"},
+    "resnet18": set(asking.COPIES),
+    "table": set(asking.COPIES) - {"resolution"},
+    "vision_transformer": set(asking.COPIES) - {"resolution"},
 }
 
 
@@ -24,7 +26,9 @@ def test_an_example_answers_within_its_budget(name, tmp_path, capsys):
     answered = runpy.run_path(str(FOLDER / f"{name}.py"))["main"](str(tmp_path), "20s")
     found = answered[0]
     assert {one.copy for one in found.answers} <= COPIES[name]
-    assert {"network", *COPIES[name]} == set(found.scores["copy"]) and len(found.refused) == 5 - len(COPIES[name])
+    assert {"network", *COPIES[name]} == set(found.scores["copy"]) and set(found.refused) == set(
+        asking.COPIES
+    ) - COPIES[name]
     assert found.sentence in capsys.readouterr().out
     for retuned in answered[1:]:
         assert retuned.kept == found.best and retuned.trainings >= 4
