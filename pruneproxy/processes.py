@@ -22,8 +22,9 @@ def context() -> BaseContext:
 def prepare():
     """Starts the server, which imports while its caller does, too. It ends with its caller."""
     if COPIED:
-        from multiprocessing import forkserver
+        from multiprocessing import forkserver, resource_tracker
 
         context()
+        resource_tracker.ensure_running()  # which lets signals through when it starts: they would reach the server
         with stopping.unheard_by_children():
             forkserver.ensure_running()
