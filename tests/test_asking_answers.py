@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
 from pruneproxy.asking import answers
 from pruneproxy.asking.piloting import LOOKS
@@ -73,6 +74,29 @@ def test_intervals_of_the_loss_hold_the_truth(noise, planted):
     chance = np.random.default_rng(1)
     found = [piloted(chance, noise=noise, planted=planted) for _ in range(400)]
     assert np.mean([one.loss.low <= truth <= one.loss.high for one, truth in found]) >= 0.93
+
+
+@pytest.mark.parametrize("noise", [0.5, 2.0, 8.0])
+@pytest.mark.parametrize("settings", [4, 6, 12])
+def test_intervals_of_the_rank_correlation_hold_that_of_all_settings(settings, noise):
+    chance = np.random.default_rng(2)
+
+    def sides(count):
+        truth = landscape(chance, count)
+        return [truth + noise * chance.standard_normal(count) for _ in range(2)]
+
+    everywhere = scipy_stats.spearmanr(*sides(100_000)).statistic
+    found = [answers._ranked(*sides(settings))[0] for _ in range(300)]
+    assert np.mean([one.low <= everywhere <= one.high for one in found]) >= 0.93
+    assert all(one.low < one.value or one.value == -1 for one in found)
+
+
+def test_a_copy_that_scores_all_settings_alike_says_nothing():
+    own = np.array([90.0, 70.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0])
+    fresh = {place: own[place] + np.array([-0.1, 0.0, 0.1]) for place in range(3)}
+    found = answers.answer("copy", own, np.full(8, 10.0), fresh, share=0.5, margin=5.0)
+    assert found.loss.value == 0 and found.p == 1 and found.verdict == "unsafe"
+    assert (found.correlation_low, found.correlation_high) == (-1, 1)
 
 
 def test_a_loss_is_the_t_interval_of_fresh_scores():

@@ -34,7 +34,7 @@ def test_every_copy_has_a_prior_and_pruned_ones_have_been_compared():
 def test_the_update_is_that_of_two_normal_distributions():
     one = known(math.tanh(0.5), math.tanh(1.0), math.tanh(1.5))
     before, after = one.expected, one.updated(math.tanh(2.0), 12)
-    between, own = 0.25 * (1 + 1 / 3), 1.06 / 9
+    between, own = 0.25 * (1 + 1 / 3), (1 + math.tanh(2.0) ** 2 / 2) / 9
     middle = (1.0 / between + 2.0 / own) / (1 / between + 1 / own)
     assert before.value == pytest.approx(math.tanh(1.0)) and after.value == pytest.approx(math.tanh(middle))
     half = 1.959964 / math.sqrt(1 / between + 1 / own)
@@ -45,6 +45,11 @@ def test_more_settings_move_what_the_book_expects_further():
     one = known(0.1, 0.2, 0.3)
     moved = [one.updated(0.9, settings).value for settings in (4, 12, 100)]
     assert one.expected.value < moved[0] < moved[1] < moved[2] < 0.9
+
+
+def test_few_settings_in_perfect_order_do_not_make_it_sure():
+    after = known(0.1, 0.5, 0.6).updated(1.0, 4)
+    assert after.value < 0.9 and after.low < 0.7
 
 
 def test_what_the_book_does_not_know_is_said():

@@ -31,6 +31,11 @@ def test_a_shuffled_proxy_lies_in_its_null_interval(kind):
     assert np.mean(inside) >= 0.85
 
 
+def test_no_order_is_no_better_than_by_lot():
+    (_, _), p = stats.null_interval(np.ones(6), np.arange(6.0), shuffles=200)
+    assert p == 1
+
+
 def test_null_interval_contains_every_permutation_of_a_small_set_in_proportion():
     values = np.arange(5.0)
     every = [scipy_stats.spearmanr(order, values).statistic for order in itertools.permutations(values)]

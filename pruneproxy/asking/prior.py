@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats as scipy_stats
 
+from pruneproxy.stats import ranks
+
 SURE = 0.999  # of a rank correlation, beyond which Fisher's z says nothing
-SPEARMAN = 1.06  # variance of the z of a rank correlation, times settings less three (Fieller et al. 1957)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,11 @@ class Prior:
     def updated(self, correlation: float, settings: int) -> Expected | None:
         """The same, once the reader's own settings have shown a correlation: both normals, weighed by precision."""
         found = self._normal()
-        if found is None or settings < 4 or not math.isfinite(correlation):
+        if found is None or settings < ranks.FEWEST or not math.isfinite(correlation):
             return self.expected
-        (middle, variance), own = found, SPEARMAN / (settings - 3)
+        (middle, variance), (shown, own) = found, ranks.normal(correlation, settings)
         weight = variance / (variance + own)
-        return _interval((1 - weight) * middle + weight * _z(correlation), own * weight)
+        return _interval((1 - weight) * middle + weight * shown, own * weight)
 
     def said(self, correlation: float, settings: int) -> str:
         """What the book expects, and how much the reader's settings have moved it."""

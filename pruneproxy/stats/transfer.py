@@ -74,13 +74,17 @@ def rank_correlation(proxy, target, *, kind: str = "spearman") -> float:
 def null_interval(
     proxy, target, *, kind: str = "spearman", shuffles: int = 2000, seed: int = 0, level: float = 0.95
 ) -> tuple[tuple[float, float], float]:
-    """The central interval of the correlation with a shuffled proxy, and the p of one at least as high as found."""
+    """The central interval of the correlation with a shuffled proxy, and the p of one at least as high as found.
+
+    Where one side is constant there is no order, and every shuffle is as good.
+    """
     generator = np.random.default_rng(seed)
     found = rank_correlation(proxy, target, kind=kind)
     proxies = generator.permuted(np.tile(np.asarray(proxy, dtype=float), (shuffles, 1)), axis=1)
     shuffled = CORRELATIONS[kind](proxies, np.broadcast_to(np.asarray(target, dtype=float), proxies.shape))
     ends = np.quantile(shuffled, [(1 - level) / 2, (1 + level) / 2])
-    return (float(ends[0]), float(ends[1])), float((1 + (shuffled >= found - 1e-12).sum()) / (1 + shuffles))
+    as_high = shuffles if np.isnan(found) else (shuffled >= found - 1e-12).sum()
+    return (float(ends[0]), float(ends[1])), float((1 + as_high) / (1 + shuffles))
 
 
 def transfer(
