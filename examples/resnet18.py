@@ -19,7 +19,7 @@ def build() -> ResNet:
 
 def main(records: str = "asked-resnet18", budget: str = "5m"):
     """Both questions; real answers take more images, epochs and settings than these."""
-    trainer = tuning.Trainer(DataConfig(name="digits", train_images=100, holdout=0.15), epochs=2)
+    trainer = tuning.Trainer(DataConfig(name="digits", train_images=60, holdout=0.15), epochs=2)
     found = pruneproxy.pilot(build, trainer, SPACE, settings=4, budget=budget, records=records)
     print(found)
     pruned = pruneproxy.retune(build, trainer, SPACE, found.best, settings=4, budget=budget, records=records)

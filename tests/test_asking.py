@@ -98,6 +98,32 @@ def test_copies_that_cannot_be_made_are_named_with_the_reason():
     assert "expected a tuning.Trainer" in refused["mup"]
 
 
+def test_a_function_that_takes_epochs_is_tried_with_fewer_of_them():
+    def counted(network, settings, *, seed, report, epochs=9):
+        return float(epochs)
+
+    one = subject(table, train=counted, space=SPACE[:1], example=torch.zeros(4, 6))
+    copy = copies.epochs(one, 0)
+    assert one.score(copy.network, copy.train, {"lr": 0.1}, 0) == 3 and copy.steps == pytest.approx(1 / 3)
+
+
+def without_a_number(network, settings, *, seed, report, epochs):
+    return float(epochs)
+
+
+def with_one(network, settings, *, seed, report, epochs=1):
+    return float(epochs)
+
+
+@pytest.mark.parametrize(
+    ("train", "reason"),
+    [(regression, "takes epochs=NUMBER"), (without_a_number, "takes epochs=NUMBER"), (with_one, "nothing to leave")],
+)
+def test_a_function_whose_epochs_cannot_be_fewer_is_refused(train, reason):
+    with pytest.raises(UserError, match=reason):
+        copies.epochs(subject(table, train=train, space=SPACE[:1], example=torch.zeros(4, 6)), 0)
+
+
 def test_the_copy_with_maximal_updates_is_the_narrow_one_rescaled_relative_to_the_network():
     rescaled, narrow = copies.mup(subject(), 0).network, copies.width(subject(), 0).network
     factors = lr_factors(rescaled)
@@ -162,6 +188,16 @@ def test_a_search_pays_from_so_many_trials(done):
     assert hardly.sentence.startswith("Not worth it: tune directly; the copy")
     unsafe = replace(found, answers=(replace(safe, verdict="unsafe"),))
     assert unsafe.pays_from is None and unsafe.sentence.startswith("Not worth it: tune directly; no copy")
+
+
+def test_a_safe_copy_that_saves_nothing_ends_no_question_about_a_cheaper_one(done):
+    found, _ = done
+    safe = replace(found.answers[0], verdict="safe", share=0.999)
+    unsure = replace(safe, copy="another", verdict="cannot tell", share=0.4, why="so few settings", more=None, p=0.1)
+    assert replace(found, answers=(unsure, safe)).sentence.startswith("It cannot be told")
+    assert replace(found, answers=(safe, replace(unsure, share=1.2))).sentence.startswith("Not worth it")
+    cheap = replace(safe, share=0.5)
+    assert replace(found, answers=(unsure, cheap)).sentence.startswith("You may tune")
 
 
 def test_what_cannot_be_told_says_what_would_tell(done):

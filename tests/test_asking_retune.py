@@ -27,7 +27,8 @@ def done(tmp_path_factory):
 def test_the_answer_names_what_is_lost_and_what_it_rests_on(done):
     found, folder = done
     assert found.verdict in retuning.VERDICTS and found.kept == SETTINGS and set(found.gains) == {1, 2, 3}
-    assert f"{found.trainings} trainings" in found.sentence
+    assert f"{found.trainings} trainings" in found.sentence and found.seconds > 0
+    assert f"a trial takes {found.seconds:.2g} s" in str(found)
     kinds = [record["kind"] for record in Store(folder)]
     assert kinds.count("asked-dense") == 1 and kinds.count("asked-retrained") == found.trainings >= 4
 

@@ -1,6 +1,8 @@
 """Cheaper copies of a network or of its training, on which settings may be tried in its place."""
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -80,15 +82,28 @@ def subset(subject: Subject, seed: int) -> Copy:
 
 
 def epochs(subject: Subject, seed: int) -> Copy:
-    """Fewer epochs: of our trainer with its schedule, of another training up to the report that says stop."""
-    network = foreign.make(subject.factory, seed)
-    if isinstance(subject.train, Trainer):
-        count = max(1, round(EPOCHS * subject.train.epochs))
-        if count == subject.train.epochs:
-            raise UserError(f"expected 2 epochs or more, got {count}: there is nothing to leave out")
-        train = dataclasses.replace(subject.train, epochs=count)
-        return Copy(network=network, train=train, steps=count / subject.train.epochs)
-    raise UserError("expected a tuning.Trainer, got a function, which alone knows how many epochs it trains")
+    """Fewer epochs, with their schedule: of our trainer, or of a function that takes `epochs`, by default a number."""
+    train, whole = subject.train, _epochs_of(subject.train)
+    count = max(1, round(EPOCHS * whole))
+    if count == whole:
+        raise UserError(f"expected 2 epochs or more, got {count}: there is nothing to leave out")
+    if isinstance(train, Trainer):
+        fewer = dataclasses.replace(train, epochs=count)
+    else:
+        fewer = functools.partial(train, epochs=count)
+    return Copy(network=foreign.make(subject.factory, seed), train=fewer, steps=count / whole)
+
+
+def _epochs_of(train: Train) -> int:
+    if isinstance(train, Trainer):
+        return train.epochs
+    taken = inspect.signature(train).parameters.get("epochs")
+    if taken is None or type(taken.default) is not int or taken.default < 1:
+        raise UserError(
+            "expected a tuning.Trainer or a function that takes epochs=NUMBER for the copy 'epochs', got a function "
+            "that alone knows how many it trains"
+        )
+    return taken.default
 
 
 def resolution(subject: Subject, seed: int) -> Copy:

@@ -97,16 +97,22 @@ class Pilot:
     def sentence(self) -> str:
         """The answer in one sentence."""
         rests = f"{self.scores['config'].nunique()} settings and {len(self.scores)} trainings"
-        if self.advice is not None:
+        unsure = self._unsure
+        if self.advice is not None and (self.pays_from <= LONGEST or not unsure):
             return f"{self._advised()} ({rests})."
         if not self.answers:
             said = f"It cannot be told within the budget whether {self.name} may be tuned on a copy"
             return f"{said}: {self._first_look()} ({rests})."
-        unsure = [one for one in self.answers if one.verdict == "cannot tell" and one.share < 1]
         if unsure:
             said = f"It cannot be told whether {self.name} may be tuned on a copy"
             return f"{said}: {self.telling(unsure[0])} ({rests})."
         return f"{DIRECTLY.capitalize()}; no copy of {self.name} was shown to be both safe and cheaper ({rests})."
+
+    @property
+    def _unsure(self) -> list[Answer]:
+        """Copies of which it cannot be told, cheaper than the network and than any that is safe."""
+        cheapest = min((one.share for one in self.answers if one.verdict == "safe"), default=1.0)
+        return [one for one in self.answers if one.verdict == "cannot tell" and one.share < min(cheapest, 1.0)]
 
     def _advised(self) -> str:
         one = next(one for one in self.answers if one.copy == self.advice)

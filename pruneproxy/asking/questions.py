@@ -47,7 +47,8 @@ def pilot(
     `factory()` makes the network. `data` is the name of a data set, a folder of images, a `DataConfig`, a `Dataset`,
     a pair of inputs and labels, or a `tuning.Trainer` (which also says epochs and device); or else a function
     `train(network, settings, *, seed, report)` that returns a score, larger is better, with an `example`: a mini-batch
-    of the network's inputs. `space` is that of `tune`.
+    of the network's inputs; if it also takes `epochs`, by default a number, it can be tried with fewer. `space` is that
+    of `tune`.
 
     `proxies` are keys of `asking.COPIES`. The pilot stops when the answer is clear, and when `budget` ("20m", or
     seconds; None: no end) is spent. Every training is kept in the folder `records`, where the same call goes on.

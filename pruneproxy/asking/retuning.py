@@ -151,7 +151,8 @@ class Retuning:
         if not self.gains:
             return self.sentence
         searched = ", ".join(f"{gain:.2g} by {count}" for count, gain in self.gains.items())
-        return f"{self.sentence}\n  expected gain of a search, in points by trials: {searched}"
+        lasts = f"{self.seconds:.2g} s" if self.seconds < 60 else duration(self.seconds)
+        return f"{self.sentence}\n  expected gain of a search, in points by trials: {searched}; a trial takes {lasts}"
 
 
 def retune(
