@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_data(commands)
     _add_models(commands)
+    _add_coverage(commands)
     return parser
 
 
@@ -341,6 +342,22 @@ def _models(options):
     from pruneproxy import commands
 
     print(commands.models_table())
+
+
+def _add_coverage(commands):
+    text = "where the book shows each numbered table, figure and algorithm of the papers, or why it does not"
+    _command(commands, "coverage", _coverage, text).add_argument("--json", action="store_true", help="as JSON")
+
+
+def _coverage(options):
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from pruneproxy.book import coverage
+
+    found = coverage.covered(Path("."))
+    print(json.dumps([asdict(item) for item in found], indent=1) if options.json else "\n".join(coverage.lines(found)))
+    return 1 if coverage.lost(found) else 0
 
 
 def _print(line: str):
