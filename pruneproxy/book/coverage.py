@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from textwrap import shorten
 
 from pruneproxy import published
 from pruneproxy.errors import UserError
@@ -39,12 +40,12 @@ class Place:
     caption: bool
 
     def __str__(self) -> str:
-        return f"{self.notebook}, cell {self.cell}: {self.words}"
+        return f"{self.notebook}, cell {self.cell}: {shorten(self.words, 100, placeholder=' ...')}"
 
     @property
     def shows(self) -> bool:
-        """Whether something is shown there: below a caption or a heading, not only talked about."""
-        return self.caption or self.words.startswith("#")
+        """Whether something is shown there, and not only talked about: by a caption, a heading or a text's first word."""
+        return self.caption or self.words.startswith(("#", "Table", "Fig"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ def _places(pages: Mapping[str, Sequence[Mapping]]) -> Iterator[Place]:
 
 
 def _shown(place: Place, known: Sequence[str], by_words: Mapping[str, str]) -> list[str]:
-    """What a place shows: all that a caption or a heading names; of what a text names, only algorithms."""
+    """What a place shows; of what is only talked about, the algorithms."""
     found = [name for name in named(place.words, known) if place.shows or name.startswith("Algorithm")]
     return found + [name for words, name in by_words.items() if words in place.words]
 
