@@ -44,7 +44,7 @@ class Place:
 
     @property
     def shows(self) -> bool:
-        """Whether something is shown there, and not only talked about: by a caption, a heading or a text's first word."""
+        """Whether something is shown there, not only talked about: a caption, a heading or a text begins with it."""
         return self.caption or self.words.startswith(("#", "Table", "Fig"))
 
 

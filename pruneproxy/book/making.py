@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-from pruneproxy.book import contents, evidence, execute, html, landing, pages, picture, speed
+from pruneproxy.book import contents, coverage, evidence, execute, html, landing, pages, papers, picture, speed
 from pruneproxy.book.parameters import check_parameters, parameter_names
 from pruneproxy.cache import folders_hash
 from pruneproxy.errors import UserError
@@ -39,6 +39,8 @@ def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) 
     todo = contents.notebooks(config.root)
     found = evidence.read(config.root / evidence.RECORDS, scale=config.scale)
     source = html.stage(config.root, config.output)
+    papers.write(source / "book", found, config.root)
+    html.fill(source / "book/coverage.md", {"coverage": coverage.page(coverage.covered(config.root))})
     jobs = [job(notebook, config, found.scales, source) for notebook in todo]
     execute.run_all(
         jobs, workers=config.workers, report=lambda job, seconds: report(f"{seconds:5.1f} s  {job.source.name}")
