@@ -195,6 +195,14 @@ def test_a_notebook_of_no_recipe_s_folder_shows_the_one_recipe_that_it_opens(tmp
     assert making.recipe_read(notebook, ("hp_space", "proxy_hpo")) == stem
 
 
+def test_a_book_of_stored_outputs_stages_the_notebooks_as_they_are(tmp_path):
+    notebook = tmp_path / "notebooks/hp_space/1-setup.ipynb"
+    notebook.parent.mkdir(parents=True)
+    notebook.write_text("stored", encoding="utf-8")
+    making.as_stored([notebook], tmp_path, tmp_path / "source")
+    assert (tmp_path / "source/notebooks/hp_space/1-setup.ipynb").read_text(encoding="utf-8") == "stored"
+
+
 def test_a_book_without_workers_is_an_error():
     with pytest.raises(UserError, match="workers must be at least 1, got 0"):
         making.BookConfig(workers=0)

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
             scale=options.scale,
             parameters=dict(map(assignment, options.set)),
             workers=options.workers,
+            stored=options.stored,
         )
         index = making.make(config, report=lambda line: print(line, flush=True)) / "index.html"
         print(f"open {index.resolve()}")
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--scale", help="scale of every notebook (default: the largest one whose records are complete)")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of the notebooks")
     made.add_argument("--workers", type=int, default=2, help="notebooks at once (default: 2)")
+    made.add_argument("--stored", action="store_true", help="run no notebook: show the outputs stored in them")
     made.add_argument("--readme", action="store_true", help="only rewrite the summary of claims in README.md")
     return made
 

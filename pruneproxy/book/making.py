@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
@@ -21,6 +22,7 @@ class BookConfig:
     """`root` is the repository and `output` the folder in which `_build` is made.
 
     `scale` None is the largest complete one of each recipe; `parameters` go to every notebook; `workers` are processes.
+    `stored` shows notebooks with the outputs that they were stored with, and runs none.
     """
 
     root: Path = Path(".")
@@ -28,6 +30,7 @@ class BookConfig:
     scale: str | None = None
     parameters: Mapping[str, object] = field(default_factory=dict)
     workers: int = 2
+    stored: bool = False
 
     def __post_init__(self):
         if self.workers < 1:
@@ -41,13 +44,23 @@ def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) 
     source = html.stage(config.root, config.output)
     papers.write(source / "book", found, config.root)
     html.fill(source / "book/coverage.md", {"coverage": coverage.page(coverage.covered(config.root))})
-    jobs = [job(notebook, config, found.scales, source) for notebook in todo]
+    if config.stored:
+        as_stored(todo, config.root, source)
+    jobs = [] if config.stored else [job(notebook, config, found.scales, source) for notebook in todo]
     execute.run_all(
         jobs, workers=config.workers, report=lambda job, seconds: report(f"{seconds:5.1f} s  {job.source.name}")
     )
     write_generated(source / "book", found, chapters_of(todo, config.root))
     report("building the HTML")
     return html.build(config.output)
+
+
+def as_stored(notebooks: Iterable[Path], root: Path, source: Path) -> None:
+    """Stages notebooks as they are."""
+    for notebook in notebooks:
+        target = source / notebook.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(notebook, target)
 
 
 def job(notebook: Path, config: BookConfig, scales: Mapping[str, str], source: Path) -> execute.Job:
