@@ -42,7 +42,7 @@ def proxy(name, seconds, correlation, regret):
         for side in SIDES
         for what, value in (("correlation", correlation), ("regret", regret))
     }
-    return {"proxy": name, "seconds": seconds, "correlation": correlation, "regret": regret} | around
+    return {"proxy": name, "settings": 20, "seconds": seconds, "correlation": correlation, "regret": regret} | around
 
 
 TABLE = pd.DataFrame(
@@ -56,8 +56,8 @@ def sentences(verdicts=(VERDICT,), tables=None):
 
 def test_three_sentences_say_what_was_measured():
     tuning, retuning, sure = sentences()
-    assert "LeNet on digits: the pruned copy takes 50 percent of the time" in tuning
-    assert "rank correlation of 0.6 (95 % interval 0.5 to 0.7)" in tuning and "loses 1.25" in tuning
+    assert "LeNet on digits, 20 settings: the pruned copy takes 50 percent of the time" in tuning
+    assert "rank correlation of 0.6 (95 % interval 0.5 to 0.7)" in tuning and "loses 1.25 points (95 %" in tuning
     assert "of what is as cheap, data subset orders them best, at 0.7" in tuning and "fewer layers" not in tuning
     assert "costs 0.4 points" in retuning and "0.1 to 0.7; 4 pruned variants, 2 records" in retuning
     assert "it holds here" in retuning and "1 supported" in sure and "0 hold, 1 fail and 0 cannot be decided" in sure

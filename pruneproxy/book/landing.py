@@ -52,10 +52,11 @@ def _tuning(proxies: Mapping[str, pd.DataFrame]) -> str:
 
 def _of_network(name: str, table: pd.DataFrame) -> str:
     pruned, others = table.set_index("proxy").loc[PRUNED], rivals(table)
+    share, settings = words.number(100 * pruned["seconds"]), words.number(pruned["settings"])
     said = (
-        f"{name}: the pruned copy takes {words.number(100 * pruned['seconds'])} percent of the time, orders settings "
-        f"with a rank correlation of {_measured(pruned, 'correlation')}, and trusting its best setting loses "
-        f"{_measured(pruned, 'regret')} points"
+        f"{name}, {settings} settings: the pruned copy takes {share} percent of the time, orders settings with a rank "
+        f"correlation of {_measured(pruned, 'correlation')}, and trusting its best setting loses "
+        f"{_measured(pruned, 'regret', ' points')}"
     )
     if others.empty:
         return f"{said}; nothing else that was tried is as cheap."
@@ -63,8 +64,9 @@ def _of_network(name: str, table: pd.DataFrame) -> str:
     return f"{said}; of what is as cheap, {best['proxy']} orders them best, at {_measured(best, 'correlation')}."
 
 
-def _measured(row: pd.Series, name: str) -> str:
-    return f"{words.number(row[name])} (95 % interval {words.interval((row[f'{name} low'], row[f'{name} high']))})"
+def _measured(row: pd.Series, name: str, unit: str = "") -> str:
+    around = words.interval((row[f"{name} low"], row[f"{name} high"]))
+    return f"{words.number(row[name])}{unit} (95 % interval {around})"
 
 
 def _retuning(verdict: Verdict | None) -> str:

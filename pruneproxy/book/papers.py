@@ -56,7 +56,19 @@ def answers(claims: Sequence[Claim], verdicts: Sequence[Verdict], pages: Mapping
 
 
 def _bullets(pairs: Iterable[tuple[Claim, Verdict]], pages: Mapping[str, str]) -> list[str]:
-    return [f"- {_linked(claim.id, pages)} {sentences.answer(claim, verdict)}" for claim, verdict in pairs]
+    return [f"- {_linked(claim.id, pages)} {answer(claim, verdict)}" for claim, verdict in pairs]
+
+
+def answer(claim: Claim, verdict: Verdict) -> str:
+    """Whether a claim holds here; of one that is measured in points the number alone, of others what it is too."""
+    if verdict.grade in sentences.SEEN or not claim.measures.endswith(", points"):
+        return sentences.answer(claim, verdict)
+    parts = [f"{words.number(verdict.value)} points"]
+    if verdict.interval:
+        parts.append(f"95 % interval {words.interval(verdict.interval)}")
+    if verdict.of > 1:
+        parts.append(f"so in {verdict.holding} of {verdict.of} cases")
+    return f"{claim.text.rstrip('.')}: **{sentences.ANSWERS[verdict.grade]}** ({', '.join(parts)})."
 
 
 def _linked(name: str, pages: Mapping[str, str]) -> str:

@@ -12,20 +12,20 @@ from pruneproxy.evidence import words
 from pruneproxy.recipes.proxy_hpo.equal_cost import PRUNED
 from pruneproxy.stats import proxies
 
-MEASURES = {"correlation": "rank correlation with the network", "regret": "points lost by trusting its best"}
+MEASURES = {"correlation": "rank correlation", "regret": "points lost"}
 MARKERS = "os^Dv"
 
 
 def drawn(tables: Mapping[str, pd.DataFrame]) -> str:
     """The picture as SVG; a proxy is one colour, a network one mark."""
     with plt.rc_context({"font.size": 11, "svg.hashsalt": "pruneproxy", "svg.fonttype": "none"}):
-        figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.9), layout="constrained")
+        figure, axes = plt.subplots(1, 2, figsize=(10.4, 2.5), layout="constrained")
         for ax, (measure, label) in zip(axes, MEASURES.items(), strict=True):
             _panel(ax, tables, measure)
             ax.set(xlabel="time of a training, % of the network's", ylabel=label)
             ax.spines[["top", "right"]].set_visible(False)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles, labels, loc="outside right center", frameon=False)
         content = io.StringIO()
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
         plt.close(figure)
