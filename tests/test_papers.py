@@ -57,8 +57,8 @@ def test_claims_link_to_the_chapter_that_judges_them(claims, verdicts):
 
 def test_what_was_run_is_named_with_what_it_stands_for():
     said = papers.differences(papers.cuts(STEM, "lab", ROOT / evidence.RECORDS / STEM), "lab")
-    assert "Networks: ResNet-8 for ResNet-56, MobileNetV2 x 0.25 for MobileNetV2." in said
-    assert "Data: Fashion-MNIST for CIFAR-10." in said and "| epochs | 180 | 30; 20 |" in said
+    assert "Networks: ResNet-8 standing in for ResNet-56, MobileNetV2 x 0.25." in said
+    assert "Data: Fashion-MNIST standing in for CIFAR-10." in said and "| epochs | 180 | 30; 20 |" in said
 
 
 def test_where_nothing_was_run_the_page_says_so(tmp_path):

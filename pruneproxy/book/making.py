@@ -50,7 +50,7 @@ def make(config: BookConfig, report: Callable[[str], None] = lambda line: None) 
     execute.run_all(
         jobs, workers=config.workers, report=lambda job, seconds: report(f"{seconds:5.1f} s  {job.source.name}")
     )
-    write_generated(source / "book", found, chapters_of(todo, config.root))
+    write_generated(source / "book", found, chapters_of(config.root))
     report("building the HTML")
     return html.build(config.output)
 
@@ -121,15 +121,10 @@ def write_generated(folder: Path, found: evidence.Evidence, chapters: Mapping[st
     html.fill(folder / "api.md", {"api": pages.api_reference()})
 
 
-def chapters_of(notebooks: Iterable[Path], root: Path) -> dict[str, str]:
-    """The first page that shows each claim, as a link from a page in book/."""
-    found: dict[str, str] = {}
-    for path in notebooks:
-        for cell in nbformat.read(path, as_version=4).cells:
-            for claims in re.findall(r"study\.claims\(([^)]*)\)", cell.source):
-                for claim in re.findall(r"[A-Z]{2}-\d\d", claims):
-                    found.setdefault(claim, f"../{path.relative_to(root).with_suffix('.html').as_posix()}")
-    return found
+def chapters_of(root: Path) -> dict[str, str]:
+    """The first page that judges each claim, as a link from a page in book/."""
+    found = (papers.chapters(coverage.notebooks(root, stem)) for stem in coverage.PAPERS)
+    return {claim: f"../notebooks/{page}.html" for pages in found for claim, page in pages.items()}
 
 
 def write_readme(root: Path) -> None:

@@ -12,6 +12,7 @@ from pruneproxy.evidence import sentences, words
 from pruneproxy.evidence.claims import Claim
 from pruneproxy.evidence.verdicts import GRADES, Verdict
 from pruneproxy.recipes import RECIPES, standing
+from pruneproxy.recipes.recipe import data_title, stands_for
 
 DECIDED = ("supported", "contradicted", "in between")
 TOLD = {"train_images": "Training examples", "epochs": "Epochs", "trials": "Trials of a search", "rounds": "Rounds"}
@@ -91,21 +92,12 @@ def _cuts(found: standing.Standing) -> dict:
             sides = changed.setdefault(name, ([], []))
             for side, value in zip(sides, values, strict=True):
                 side.append(_value(name, value))
-    full = [recipe.protocol.paper[case.key] for case in found.cases]
-    pairs = list(zip(found.cases, full, strict=True))
+    pairs = [(case, recipe.protocol.paper[case.key]) for case in found.cases]
     return {
-        "networks": [_for(case.title, paper.title) for case, paper in pairs],
-        "data": [_for(_data(case), _data(paper)) for case, paper in pairs],
+        "networks": [recipe.ran(case) for case in found.cases],
+        "data": [stands_for(*(data_title(side.base.data.name) for side in pair)) for pair in pairs],
         "cut": {name: ["; ".join(dict.fromkeys(side)) for side in sides] for name, sides in changed.items()},
     }
-
-
-def _data(case) -> str:
-    return words.label(case.base.data.name)
-
-
-def _for(here: str, there: str) -> str:
-    return here if here == there else f"{here} for {there}"
 
 
 def _value(name: str, value: object) -> str:
