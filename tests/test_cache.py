@@ -55,6 +55,7 @@ def test_records_that_change_have_another_hash(tmp_path):
 
 def test_status_and_claims_answer_from_the_cache_without_torch(folder, tmp_path, capsys):
     records = tmp_path / "hp_space"
+    records.mkdir()
     for command in (["status", "hp_space", "--scale", "smoke"], ["claims", "hp_space", "--scale", "smoke"]):
         words = [*command, "--records", str(records)]
         assert main(words) == 0
